@@ -174,7 +174,7 @@ impl Core {
         let (stage, client_id) = (caller.stage, caller.client_id());
         self.rates
             .rest
-            .take(format!("{stage}/{client_id}/{}", caller.voter_identity()))
+            .take(&format!("{stage}/{client_id}/{}", caller.voter_identity()))
     }
 
     /// Takes one from the rate of an address that calls without a token.
