@@ -117,6 +117,17 @@ impl Caller {
         }
     }
 
+    /// Refuses a channel named in the query that is not the token's, unless the caller may act in
+    /// any (`spec 6.1`).
+    pub fn check_named_channel(&self, named: Option<&str>) -> Result<(), Error> {
+        match named {
+            Some(named) if !self.role.is_trusted() && self.channel_id.as_deref() != Some(named) => {
+                Err(Error::Forbidden("wrong channel".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses everybody but the extension's own server and its operator.
     pub fn require_trusted(&self) -> Result<(), Error> {
         if self.role.is_trusted() {

@@ -177,11 +177,6 @@ impl Core {
             .take(&format!("{stage}/{client_id}/{}", caller.voter_identity()))
     }
 
-    /// Takes one from the rate of an address that calls without a token.
-    pub fn take_rest_open(&self, address: std::net::IpAddr) -> Result<(), Error> {
-        self.rates.rest.take_for_address(address)
-    }
-
     /// Re-reads the registry if it changed; answers with the extensions that went.
     pub async fn reload(&self) -> Result<Vec<ClientId>, Error> {
         let before = self.registry();

@@ -232,13 +232,10 @@ pub async fn check(
     checked: Checked<'_>,
     address: IpAddr,
 ) -> Result<(), Error> {
-    let client_id =
-        known_extension(core, stage, identifier)
-            .await
-            .map_err(|error| match error {
-                Error::ExtensionNotFound => Error::CredentialInvalid,
-                other => other,
-            })?;
+    let client_id = match known_extension(core, stage, identifier).await {
+        Err(Error::ExtensionNotFound) => return Err(Error::CredentialInvalid),
+        known => known?,
+    };
     let attempt = core.guesses.begin(core, stage, &client_id, address)?;
     let outcome = match checked {
         Checked::Pin(typed) => match pin::find(core, stage, &client_id, typed).await {
