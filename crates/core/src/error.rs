@@ -44,6 +44,8 @@ pub enum Error {
     CredentialInvalid,
     /// A refresh token that is truly of no use. Never sent for a fault of ours.
     RefreshInvalid,
+    /// An access token that a game cannot authenticate with.
+    JwtInvalid,
     /// Too often.
     RateLimited {
         /// When it is worth another try.
@@ -110,7 +112,8 @@ impl Error {
             Self::ExtensionNotFound
             | Self::Invalid { .. }
             | Self::PinInvalid
-            | Self::RefreshInvalid => 400,
+            | Self::RefreshInvalid
+            | Self::JwtInvalid => 400,
             Self::TooLarge { .. } => 413,
             Self::NotFound(_) => 404,
             Self::MethodNotAllowed => 405,
@@ -156,6 +159,7 @@ impl Error {
                 "The provided PIN is invalid or expired".into()
             }
             Self::RefreshInvalid => "Invalid refresh token".into(),
+            Self::JwtInvalid => "Invalid token".into(),
             Self::RateLimited { .. } => "Too many requests".into(),
             Self::Internal(_) => {
                 "An internal error prevented the server from processing the request".into()
@@ -179,7 +183,7 @@ impl Error {
             Self::MethodNotAllowed => "the header Allow lists the methods of this path".into(),
             Self::RequestTimeout => "send the request again".into(),
             Self::PinInvalid | Self::CredentialInvalid => "ask for a new PIN".into(),
-            Self::RefreshInvalid => "pair again with a PIN".into(),
+            Self::RefreshInvalid | Self::JwtInvalid => "pair again with a PIN".into(),
             Self::RateLimited { retry_after_ms } => {
                 format!("try again in {} s", retry_after_ms.div_ceil(1_000)).into()
             }

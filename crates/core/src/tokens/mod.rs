@@ -24,4 +24,4 @@ pub(crate) use revocation::{
     until_ms as revocation_until_ms,
 };
 pub(crate) use verify::Verdicts;
-pub use verify::{authorize, authorize_jwt};
+pub use verify::{authorize, authorize_jwt, is_revoked};

@@ -7,7 +7,7 @@ use quick_cache::sync::Cache;
 
 use super::header::parse_authorization;
 use super::jws::Parts;
-use crate::caller::Caller;
+use crate::caller::{Caller, Revocable};
 use crate::core::Core;
 use crate::error::{Error, TokenFault};
 use crate::pairing::{GrantStatus, read_grant};
@@ -90,6 +90,11 @@ pub async fn authorize_jwt(
         return Err(Error::TokenInvalid(TokenFault::Revoked));
     }
     Ok(caller)
+}
+
+/// Whether anything that credentials rest on was revoked.
+pub fn is_revoked(core: &Core, revocable: &Revocable) -> bool {
+    revocable.ids().any(|id| core.revocations.contains(id))
 }
 
 /// The extension that a bearer token names; believed only once the token is verified with it.
