@@ -9,6 +9,7 @@ mod clock;
 pub mod conformance;
 mod contract;
 mod memory;
+mod sqlite;
 mod sweeper;
 
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
@@ -17,4 +18,5 @@ pub use contract::{
     Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError, VALUE_BYTES_MAX, Write,
 };
 pub use memory::{Faults, MemoryStore};
+pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use sweeper::{SWEEP_BATCH_RECORDS_MAX, SWEEP_BATCHES_MAX, SweeperGuard, spawn_sweeper};
