@@ -140,15 +140,18 @@ fn step_through(source: &Connection, target: &mut Connection) -> Result<(), Stor
     let backup = Backup::new(source, target).map_err(unavailable)?;
     let mut retries = 0;
     loop {
-        match backup.step(STEP_PAGES).map_err(unavailable)? {
-            StepResult::Done => return Ok(()),
-            StepResult::More => {}
-            _ if retries < RETRIES_MAX => {
-                retries += 1;
-                std::thread::sleep(Duration::from_millis(RETRY_PAUSE_MS));
-            }
-            _ => return Err(StoreError::Unavailable("the database is locked".into())),
+        let step = backup.step(STEP_PAGES).map_err(unavailable)?;
+        if step == StepResult::Done {
+            return Ok(());
         }
+        if step == StepResult::More {
+            continue;
+        }
+        if retries == RETRIES_MAX {
+            return Err(StoreError::Unavailable(format!("copying: {step:?}")));
+        }
+        retries += 1;
+        std::thread::sleep(Duration::from_millis(RETRY_PAUSE_MS));
     }
 }
 

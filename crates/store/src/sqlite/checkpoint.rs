@@ -16,11 +16,8 @@ pub(super) fn run(connection: &Connection, wake: &Receiver<()>, options: &Sqlite
     let _ = connection.busy_timeout(Duration::from_millis(TRUNCATE_WAIT_MS));
     // Real time: a checkpoint is invisible to everyone but the disk.
     let interval = Duration::from_millis(options.checkpoint_interval_ms);
-    loop {
-        match wake.recv_timeout(interval) {
-            Ok(()) | Err(RecvTimeoutError::Timeout) => pass(connection, options.truncate_pages),
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
+    while let Ok(()) | Err(RecvTimeoutError::Timeout) = wake.recv_timeout(interval) {
+        pass(connection, options.truncate_pages);
     }
     pass(connection, 0);
 }

@@ -71,7 +71,8 @@ pub(super) fn create_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Puts the content of a file on the disk.
+/// Puts the content of a file on the disk. Never for a database that is open: closing the file
+/// would release the locks that this process holds on it.
 pub(super) fn sync_file(path: &Path) -> Result<(), StoreError> {
     File::open(path)
         .and_then(|file| file.sync_all())

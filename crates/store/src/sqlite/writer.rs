@@ -220,17 +220,20 @@ impl Worker {
     /// Answers only after the transaction has ended, one way or the other.
     fn commit(&mut self, group: Vec<Waiting>) {
         let commits = group.iter().map(|waiting| &waiting.commit);
-        match apply::group(&mut self.connection, self.clock.as_ref(), commits) {
+        let outcomes = apply::group(&mut self.connection, self.clock.as_ref(), commits);
+        // Room is given back first: whoever has an answer can commit again.
+        let answers: Vec<_> = group.into_iter().map(|waiting| waiting.answer).collect();
+        match outcomes {
             Ok(outcomes) => {
                 self.transactions.fetch_add(1, Ordering::Relaxed);
-                for (waiting, outcome) in group.into_iter().zip(outcomes) {
-                    let _ = waiting.answer.send(outcome);
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    let _ = answer.send(outcome);
                 }
             }
             Err(error) => {
-                tracing::error!(%error, commits = group.len(), "commits failed");
-                for waiting in group {
-                    let _ = waiting.answer.send(Err(error.clone()));
+                tracing::error!(%error, commits = answers.len(), "commits failed");
+                for answer in answers {
+                    let _ = answer.send(Err(error.clone()));
                 }
             }
         }
