@@ -45,7 +45,12 @@ pub async fn serve(
         acceptors.push(Acceptor {
             name: edge.bound.name,
             listener: TcpListener::from_std(edge.bound.listener)?,
-            connections: Connections::new(edge.router, &limits, shutdown.clone()),
+            connections: Connections::new(
+                edge.router,
+                &limits,
+                shutdown.clone(),
+                Arc::clone(&clock),
+            ),
             open_files_max: limits
                 .open_files_max
                 .saturating_sub(limits.open_files_reserved),

@@ -2,21 +2,27 @@
 
 use std::error::Error;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
+use crowdlink_store::Clock;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tower::Service;
 use tower_http::timeout::{DeadlineBody, TimeoutError};
 
 use super::{ConnectionLimits, Peer};
 use crate::shutdown::Shutdown;
+
+/// How long a draining server waits for the first request of a connection that is open already.
+const FIRST_REQUEST_MS_MAX: u64 = 1_000;
 
 /// Serves the connections of one edge.
 #[derive(Clone, Debug)]
@@ -25,10 +31,16 @@ pub(super) struct Connections {
     router: Router,
     body_time_max: Duration,
     shutdown: Shutdown,
+    clock: Arc<dyn Clock>,
 }
 
 impl Connections {
-    pub(super) fn new(router: Router, limits: &ConnectionLimits, shutdown: Shutdown) -> Self {
+    pub(super) fn new(
+        router: Router,
+        limits: &ConnectionLimits,
+        shutdown: Shutdown,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.head_time_max)
@@ -41,6 +53,7 @@ impl Connections {
             router,
             body_time_max: limits.body_time_max,
             shutdown,
+            clock,
         }
     }
 
@@ -49,7 +62,10 @@ impl Connections {
     pub(super) fn spawn(&self, stream: TcpStream, peer: Peer) {
         let body_time_max = self.body_time_max;
         let router = self.router.clone();
+        let asked = Arc::new(Notify::new());
+        let asking = Arc::clone(&asked);
         let service = service_fn(move |request: Request<Incoming>| {
+            asking.notify_one();
             let mut request = request.map(|body| bounded(body, body_time_max));
             request.extensions_mut().insert(peer);
             router.clone().call(request)
@@ -59,17 +75,28 @@ impl Connections {
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let shutdown = self.shutdown.clone();
+        let clock = Arc::clone(&self.clock);
         let in_flight = shutdown.in_flight();
         tokio::spawn(async move {
             let _in_flight = in_flight;
             let mut connection = pin!(connection);
+            // A caller who has just connected has its request on the way. Closing now would look
+            // like a refusal, so a connection that never had a request may still send one.
+            let close_now = async {
+                shutdown.draining().await;
+                tokio::select! {
+                    () = asked.notified() => {}
+                    () = clock.sleep_ms(FIRST_REQUEST_MS_MAX) => {}
+                }
+            };
             let done = tokio::select! {
                 done = connection.as_mut() => done,
-                () = shutdown.draining() => {
+                () = shutdown.ended() => return,
+                () = close_now => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         done = connection => done,
-                        () = shutdown.ended() => Ok(()),
+                        () = shutdown.ended() => return,
                     }
                 }
             };

@@ -26,8 +26,14 @@ const RECEIVE: RecvFlags = RecvFlags::empty();
 
 /// Refuses a process of another user.
 pub(super) fn check_user(stream: &UnixStream) -> Result<(), TakeoverError> {
-    let uid = stream.peer_cred()?.uid();
-    if uid == rustix::process::geteuid().as_raw() {
+    same_user(
+        stream.peer_cred()?.uid(),
+        rustix::process::geteuid().as_raw(),
+    )
+}
+
+fn same_user(uid: u32, own: u32) -> Result<(), TakeoverError> {
+    if uid == own {
         Ok(())
     } else {
         Err(TakeoverError::OtherUser { uid })
@@ -111,4 +117,18 @@ async fn receive_part(stream: &UnixStream) -> io::Result<(Vec<u8>, Vec<OwnedFd>)
             Ok((bytes, descriptors))
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_of_another_user_is_refused_even_where_it_is_root() {
+        assert!(same_user(1_000, 1_000).is_ok());
+        for (uid, own) in [(0, 1_000), (1_000, 0), (1_001, 1_000)] {
+            let refused = same_user(uid, own).unwrap_err();
+            assert!(matches!(refused, TakeoverError::OtherUser { uid: named } if named == uid));
+        }
+    }
 }
