@@ -1,0 +1,229 @@
+//! Topics, and the sessions that get what is published to them.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::delivery::Way;
+use super::frame::{CloseCode, Frame};
+use super::outbound::SlotKey;
+use super::roster::Roster;
+use super::session::Session;
+
+const SHARDS: usize = 64;
+/// Up to this many receivers are written to by the publisher itself. For more, each session's own
+/// task writes: it merges what comes meanwhile, and the publisher goes on.
+const DIRECT_RECEIVERS_MAX: usize = 8;
+
+/// Why a subscription is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscribeError {
+    /// The session has as many as it may have.
+    TooMany,
+    /// The session is closing.
+    Closed,
+}
+
+/// One topic; exists while it has subscribers.
+#[derive(Debug)]
+pub(super) struct Topic {
+    name: Arc<str>,
+    seated: Mutex<Seated>,
+}
+
+#[derive(Debug, Default)]
+struct Seated {
+    roster: Roster,
+    /// Empty and removed from the map; whoever finds it there still looks again.
+    gone: bool,
+}
+
+/// The topics one session is subscribed to and its seat in each.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    topics: Vec<(Arc<Topic>, u32)>,
+    closed: bool,
+}
+
+/// Maps topics to sessions. Cheap to publish to: a frame is encoded once and shared.
+#[derive(Debug)]
+pub struct Hub {
+    keyed: RandomState,
+    shards: Vec<Mutex<HashMap<Arc<str>, Arc<Topic>>>>,
+    subscriptions_max: usize,
+}
+
+impl Hub {
+    pub(super) fn new(subscriptions_max: usize) -> Self {
+        Self {
+            keyed: RandomState::new(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            subscriptions_max,
+        }
+    }
+
+    /// Subscribes a session to a topic and tells whether that is new.
+    ///
+    /// # Errors
+    /// See [`SubscribeError`].
+    pub fn subscribe(&self, session: &Arc<Session>, topic: &str) -> Result<bool, SubscribeError> {
+        let mut own = session.subscriptions().lock();
+        if own.closed {
+            return Err(SubscribeError::Closed);
+        }
+        if own.topics.iter().any(|(joined, _)| &*joined.name == topic) {
+            return Ok(false);
+        }
+        if own.topics.len() >= self.subscriptions_max {
+            return Err(SubscribeError::TooMany);
+        }
+        loop {
+            let topic = self.topic(topic);
+            let mut seated = topic.seated.lock();
+            if !seated.gone {
+                let seat = seated.roster.join(Arc::clone(session));
+                drop(seated);
+                own.topics.reserve_exact(1);
+                own.topics.push((topic, seat));
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Ends a subscription and tells whether there was one.
+    pub fn unsubscribe(&self, session: &Session, topic: &str) -> bool {
+        let mut own = session.subscriptions().lock();
+        let Some(index) = own
+            .topics
+            .iter()
+            .position(|(joined, _)| &*joined.name == topic)
+        else {
+            return false;
+        };
+        let (topic, seat) = own.topics.swap_remove(index);
+        drop(own);
+        self.leave_topic(&topic, seat);
+        true
+    }
+
+    /// Ends all subscriptions of a session, which may subscribe again.
+    pub fn unsubscribe_all(&self, session: &Session) {
+        let topics = std::mem::take(&mut session.subscriptions().lock().topics);
+        for (topic, seat) in topics {
+            self.leave_topic(&topic, seat);
+        }
+    }
+
+    /// Ends all subscriptions of a session for good.
+    pub(super) fn leave(&self, session: &Session) {
+        session.subscriptions().lock().closed = true;
+        self.unsubscribe_all(session);
+    }
+
+    /// Sends a frame of a stream to all subscribers and tells how many took it. Frames of one
+    /// topic reach each subscriber in the order of these calls.
+    pub fn publish(&self, topic: &str, frame: &Frame) -> usize {
+        self.fan_out(topic, frame, None)
+    }
+
+    /// Sends a state to all subscribers: where an older frame of the same slot still waits, this
+    /// one replaces it.
+    pub fn publish_latest(&self, topic: &str, slot: SlotKey, frame: &Frame) -> usize {
+        self.fan_out(topic, frame, Some(slot))
+    }
+
+    /// Closes all subscribers of a topic and tells how many those were.
+    pub fn close_topic(&self, topic: &str, code: CloseCode, reason: &str) -> usize {
+        let Some(topic) = self.find(topic) else {
+            return 0;
+        };
+        let sessions: Vec<_> = topic.seated.lock().roster.iter().cloned().collect();
+        for session in &sessions {
+            session.close(code, reason);
+        }
+        sessions.len()
+    }
+
+    /// How many sessions are subscribed to a topic.
+    pub fn subscribers(&self, topic: &str) -> usize {
+        let topic = self.find(topic);
+        topic.map_or(0, |topic| topic.seated.lock().roster.len())
+    }
+
+    /// How many topics have subscribers.
+    pub fn topics(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    fn fan_out(&self, topic: &str, frame: &Frame, slot: Option<SlotKey>) -> usize {
+        let Some(topic) = self.find(topic) else {
+            return 0;
+        };
+        // Held until the last one has it: this is what keeps the order of a topic.
+        let seated = topic.seated.lock();
+        let way = if seated.roster.len() <= DIRECT_RECEIVERS_MAX {
+            Way::Direct
+        } else {
+            Way::Queue
+        };
+        let Some(now_ms) = seated.roster.iter().next().map(|session| session.now_ms()) else {
+            return 0;
+        };
+        let sessions = seated.roster.iter();
+        sessions
+            .filter(|session| session.offer(frame, slot, way, now_ms))
+            .count()
+    }
+
+    fn shard(&self, topic: &str) -> Option<&Mutex<HashMap<Arc<str>, Arc<Topic>>>> {
+        let hash = usize::try_from(self.keyed.hash_one(topic) >> 32).unwrap_or(0);
+        self.shards.get(hash % SHARDS)
+    }
+
+    fn find(&self, topic: &str) -> Option<Arc<Topic>> {
+        self.shard(topic)?.lock().get(topic).cloned()
+    }
+
+    fn topic(&self, name: &str) -> Arc<Topic> {
+        let new = || {
+            Arc::new(Topic {
+                name: name.into(),
+                seated: Mutex::default(),
+            })
+        };
+        let Some(shard) = self.shard(name) else {
+            return new();
+        };
+        let mut topics = shard.lock();
+        if let Some(topic) = topics.get(name) {
+            return Arc::clone(topic);
+        }
+        let topic = new();
+        topics.insert(Arc::clone(&topic.name), Arc::clone(&topic));
+        topic
+    }
+
+    fn leave_topic(&self, topic: &Arc<Topic>, seat: u32) {
+        let mut seated = topic.seated.lock();
+        seated.roster.leave(seat);
+        if !seated.roster.is_empty() {
+            return;
+        }
+        seated.gone = true;
+        drop(seated);
+        if let Some(shard) = self.shard(&topic.name) {
+            let mut topics = shard.lock();
+            if topics
+                .get(&topic.name)
+                .is_some_and(|found| Arc::ptr_eq(found, topic))
+            {
+                topics.remove(&topic.name);
+                if topics.len() < topics.capacity() / 8 {
+                    topics.shrink_to_fit();
+                }
+            }
+        }
+    }
+}

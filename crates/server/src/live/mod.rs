@@ -1,0 +1,46 @@
+//! Live connections: WebSockets that cost next to nothing while idle (DESIGN 4).
+//!
+//! Knows nothing of the domain. An edge checks a handshake ([`upgrade`]), answers 101 and opens the
+//! socket with a [`Handler`]. From then on one small task runs the connection:
+//!
+//! - reads land in a buffer of the thread, so an idle connection has none (`connection`, `decoder`);
+//! - whoever sends, writes; what the peer does not take waits in a bounded queue and goes out
+//!   merged (`delivery`, `outbound`);
+//! - one wheel holds the time of all connections (`wheel`, `deadlines`);
+//! - [`Hub`] maps topics to sessions.
+
+mod connection;
+mod deadlines;
+mod decoder;
+mod delivery;
+mod engine;
+mod frame;
+mod handshake;
+mod header;
+mod hub;
+mod io;
+mod limits;
+mod mask;
+mod open_files;
+mod outbound;
+mod quota;
+mod rate;
+mod roster;
+mod session;
+mod wheel;
+
+pub use connection::{Flow, Handler};
+pub use decoder::Message;
+pub use engine::Live;
+pub use frame::{CLOSE_REASON_BYTES_MAX, CloseCode, Frame};
+pub use handshake::{PendingSocket, Refusal, Upgrade, is_upgrade, upgrade};
+pub use hub::{Hub, SubscribeError};
+pub use io::Io;
+pub use limits::LiveLimits;
+pub use open_files::{FilePermit, OpenFiles};
+pub use outbound::SlotKey;
+pub use quota::{
+    AddressKey, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_EXTENSION_MAX, Permit, Quota,
+};
+pub use rate::{REFUSED_MS_MAX, RateLimit, TokenBucket, Verdict};
+pub use session::{CloseReason, Session, Tag};
