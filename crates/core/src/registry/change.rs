@@ -130,6 +130,61 @@ pub async fn remove(world: &World, client_id: &ClientId) -> Result<(), Error> {
         .ok_or(Error::ExtensionNotFound)
 }
 
+/// Changes an extension by `change`.
+async fn update_with(
+    world: &World,
+    client_id: &ClientId,
+    change: impl Fn(&mut Extension) -> Result<(), Error>,
+) -> Result<Extension, Error> {
+    let key = key_of(client_id);
+    for attempt in 1..=CONFLICT_TRIES_MAX {
+        let record = world.store.get(&key).await?.ok_or(Error::ExtensionNotFound)?;
+        let mut extension: Extension = serde_json::from_slice(&record.value)?;
+        change(&mut extension)?;
+        let commit = Commit::new()
+            .check(&key, Expect::Version(record.version))
+            .put(&key, encode(&extension)?, None)
+            .put(GENERATION, "{}", None);
+        if world.try_commit(commit).await?.is_some() {
+            return Ok(extension);
+        }
+        world.pause_before_retry(attempt).await?;
+    }
+    Err(Error::Internal("the extension kept changing".into()))
+}
+
+/// What to change of an extension; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct UpdateExtension {
+    /// User id of its owner.
+    pub owner: Option<String>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// See [`Extension::sandbox_takes_platform_tokens`].
+    pub sandbox_takes_platform_tokens: Option<bool>,
+}
+
+/// Changes what an extension is.
+pub async fn update(
+    world: &World,
+    client_id: &ClientId,
+    request: UpdateExtension,
+) -> Result<Extension, Error> {
+    update_with(world, client_id, |extension| {
+        if let Some(owner) = &request.owner {
+            extension.owner.clone_from(owner);
+        }
+        if let Some(name) = &request.name {
+            extension.name.clone_from(name);
+        }
+        if let Some(takes) = request.sandbox_takes_platform_tokens {
+            extension.sandbox_takes_platform_tokens = takes;
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Makes a new secret, the newest from now on. The older ones stay valid, or end after
 /// `retire_old_after_ms`.
 pub async fn rotate_secret(
@@ -137,17 +192,10 @@ pub async fn rotate_secret(
     client_id: &ClientId,
     retire_old_after_ms: Option<u64>,
 ) -> Result<RotatedSecret, Error> {
-    let key = key_of(client_id);
     let secret = Secret::generate(&*world.random);
-    for attempt in 1..=CONFLICT_TRIES_MAX {
-        let record = world
-            .store
-            .get(&key)
-            .await?
-            .ok_or(Error::ExtensionNotFound)?;
-        let mut extension: Extension = serde_json::from_slice(&record.value)?;
-        let now_ms = world.now_ms();
-        let old_retire_at = retire_old_after_ms.map(|ms| now_ms.saturating_add_unsigned(ms));
+    let now_ms = world.now_ms();
+    let old_retire_at = retire_old_after_ms.map(|ms| now_ms.saturating_add_unsigned(ms));
+    update_with(world, client_id, |extension| {
         extension.secrets.retain(|secret| secret.is_current(now_ms));
         if extension.secrets.len() >= SECRETS_MAX {
             return Err(Error::Forbidden(
@@ -159,22 +207,11 @@ pub async fn rotate_secret(
                 old.retire_at = Some(old.retire_at.unwrap_or(i64::MAX).min(retire_at));
             }
         }
-        extension
-            .secrets
-            .insert(0, extension_secret(world, secret.clone()));
-        let commit = Commit::new()
-            .check(&key, Expect::Version(record.version))
-            .put(&key, encode(&extension)?, None)
-            .put(GENERATION, "{}", None);
-        if world.try_commit(commit).await?.is_some() {
-            return Ok(RotatedSecret {
-                secret,
-                old_retire_at,
-            });
-        }
-        world.pause_before_retry(attempt).await?;
-    }
-    Err(Error::Internal("the extension kept changing".into()))
+        extension.secrets.insert(0, extension_secret(world, secret.clone()));
+        Ok(())
+    })
+    .await?;
+    Ok(RotatedSecret { secret, old_retire_at })
 }
 
 /// Puts a new key in front of the key ring; what the old ones signed stays valid until it expires.

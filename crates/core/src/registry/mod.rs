@@ -13,7 +13,9 @@ use std::sync::Arc;
 use crowdlink_protocol::ClientId;
 use crowdlink_store::{Commit, Expect};
 
-pub use change::{AddExtension, RotatedSecret, add, remove, rotate_key, rotate_secret};
+pub use change::{
+    AddExtension, RotatedSecret, UpdateExtension, add, remove, rotate_key, rotate_secret, update,
+};
 pub use extension::{Extension, ExtensionSecret};
 pub(crate) use key_ring::KeyRing;
 

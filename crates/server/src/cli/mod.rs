@@ -96,7 +96,9 @@ pub enum ExtensionCommand {
     Add(ExtensionAddArgs),
     /// List all, without their secrets.
     List,
-    /// Make a new secret and print it; the old one works on for a while.
+    /// Change its name, its owner, or what its sandbox takes.
+    Update(ExtensionUpdateArgs),
+    /// Make a new secret and print it; the old ones work on for a while, or for good.
     RotateSecret(RotateSecretArgs),
     /// Remove one: its tokens stop working.
     Remove(ExtensionRemoveArgs),
@@ -119,15 +121,33 @@ pub struct ExtensionAddArgs {
     pub secrets: Vec<Hidden>,
 }
 
+/// The extension to change, and what of it.
+#[derive(Debug, Args)]
+pub struct ExtensionUpdateArgs {
+    /// Its client id.
+    #[arg(long, value_name = "ID", value_parser = values::client_id)]
+    pub client_id: String,
+    /// The user id of its owner.
+    #[arg(long, value_name = "USER")]
+    pub owner: Option<String>,
+    /// Its name for people.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Whether its sandbox takes tokens that the platform signed: for extensions in hosted test
+    /// (spec 1.2). Off by default.
+    #[arg(long, value_name = "BOOL")]
+    pub sandbox_takes_platform_tokens: Option<bool>,
+}
+
 /// The extension whose secret to rotate.
 #[derive(Debug, Args)]
 pub struct RotateSecretArgs {
     /// Its client id.
     #[arg(long, value_name = "ID", value_parser = values::client_id)]
     pub client_id: String,
-    /// How long the old secrets go on working.
-    #[arg(long, value_name = "TIME", default_value = "1h")]
-    pub retire_old_after: Duration,
+    /// How long the old secrets go on working; for good where absent.
+    #[arg(long, value_name = "TIME")]
+    pub retire_old_after: Option<Duration>,
 }
 
 /// The extension to remove.
@@ -145,6 +165,8 @@ pub enum TokenCommand {
     Mint(TokenMintArgs),
     /// Revoke tokens before they expire.
     Revoke(TokenRevokeArgs),
+    /// Sign with a new key from now on; what the old one signed works until it expires.
+    RotateKey,
 }
 
 /// The token to make.

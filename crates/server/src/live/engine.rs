@@ -111,7 +111,7 @@ impl Live {
     /// session; where a topic tells them, [`Hub::close_topic`] is cheaper.
     pub fn close_where(
         &self,
-        which: impl Fn(&Session) -> bool,
+        which: impl Fn(&Arc<Session>) -> bool,
         code: CloseCode,
         reason: &str,
     ) -> usize {

@@ -92,6 +92,11 @@ impl Session {
         self.id
     }
 
+    /// The engine it runs on.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
     /// Where the peer connects from, as given when the session was opened.
     pub fn peer(&self) -> SocketAddr {
         self.peer

@@ -300,6 +300,12 @@ table! {
         request_head_ms_max: u64 = 10_000, "ms", in 1..=PAUSE_MS_MAX;
         /// For the whole body of a request.
         request_body_ms_max: u64 = 30_000, "ms", in 1..=PAUSE_MS_MAX;
+        /// For a game to authenticate: a person is typing a PIN. Then it is closed with 1008.
+        game_authentication_ms_max: u64 = 600_000, "ms", in 1..=DAY_MS;
+        /// Between two pings of a WebSocket.
+        socket_ping_ms: u64 = 30_000, "ms", in 1..=PAUSE_MS_MAX;
+        /// For a sign of life on a WebSocket. Then it is dropped.
+        socket_silence_ms_max: u64 = 75_000, "ms", in 1..=PAUSE_MS_MAX;
         /// For the store when asked for readiness.
         store_ping_ms_max: u64 = 1_000, "ms", in 1..=PAUSE_MS_MAX;
     }

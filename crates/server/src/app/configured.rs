@@ -1,0 +1,57 @@
+//! Settings, as the parts of the server want them.
+
+use crowdlink_core::{CoreOptions, Lifetimes, Limits, Rate};
+
+use crate::gamelink::GameLimits;
+use crate::live::LiveLimits;
+use crate::settings::Settings;
+
+/// What core wants of the settings.
+pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
+    let (rates, lifetimes) = (&settings.rates, &settings.lifetimes);
+    CoreOptions {
+        lifetimes: Lifetimes {
+            pin_ms: lifetimes.pin_ms,
+            access_ms: lifetimes.access_ms,
+            refresh_ms: lifetimes.refresh_ms,
+            authtoken_ms: lifetimes.authtoken_ms,
+            exchange_ms: lifetimes.exchange_ms,
+            ..Lifetimes::default()
+        },
+        limits: Limits {
+            rest: Rate::per_second(rates.rest_requests_per_s_max, rates.rest_requests_burst_max),
+            pin_channel: Rate::per_minute(rates.pins_per_channel_per_min_max),
+            pin_address: Rate::per_minute(rates.open_pins_per_address_per_min_max),
+            pin_extension: Rate::per_minute(rates.open_pins_per_extension_per_min_max),
+            pin_failures_per_minute_max: rates.pin_failures_per_address_per_min_max,
+            pin_failures_extension_per_minute_max: rates.pin_failures_per_extension_per_min_max,
+            pin_failures_tightened_per_minute_max: rates.pin_tightened_per_min_max,
+            pin_failures_connection_max: settings.limits.pin_failures_per_connection_max,
+            ..Limits::default()
+        },
+        auto_register,
+    }
+}
+
+/// What live connections want of the settings.
+pub fn live_limits(settings: &Settings) -> LiveLimits {
+    LiveLimits {
+        message_bytes_max: settings.limits.frame_in_unauthenticated_bytes_max,
+        queue_bytes_max: settings.limits.outbound_queue_bytes_max,
+        behind_ms_max: settings.limits.outbound_behind_ms_max,
+        ping_interval_ms: settings.timeouts.socket_ping_ms,
+        silence_ms_max: settings.timeouts.socket_silence_ms_max,
+        subscriptions_max: settings.limits.subscriptions_per_connection_max,
+        ..LiveLimits::default()
+    }
+}
+
+/// What games' connections want of the settings.
+pub(super) fn game_limits(settings: &Settings) -> GameLimits {
+    GameLimits {
+        message_bytes_max: settings.limits.frame_in_bytes_max,
+        unauthenticated_ms_max: settings.timeouts.game_authentication_ms_max,
+        requests_per_s_max: settings.rates.socket_requests_per_s_max,
+        requests_burst_max: settings.rates.socket_requests_burst_max,
+    }
+}

@@ -1,0 +1,143 @@
+//! The server as a whole: what it is made of, how it starts, and how it ends.
+
+mod configured;
+mod demo;
+mod edges;
+
+use std::io;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use crowdlink_core::{Core, Random, SeededRandom, World};
+use crowdlink_store::{Clock, SqliteOptions, SqliteStore, Store, spawn_sweeper};
+use tokio::task::JoinSet;
+
+pub use configured::{core_options, live_limits};
+pub use demo::{DEMO_CLIENT_ID, Demo};
+
+use crate::gamelink;
+use crate::listen::{self, Bound, ConnectionLimits};
+use crate::live::Live;
+use crate::ops::{MeteredStore, Metrics, Readiness};
+use crate::settings::Settings;
+use crate::shutdown::{Outcome, Shutdown};
+
+/// How often expired records are removed.
+const SWEEP_MS: u64 = 10_000;
+/// The file of the embedded store in the data directory.
+pub const STORE_FILE: &str = "crowdlink.db";
+
+/// What a server runs on. Tests hand in their own.
+#[derive(Clone, Debug)]
+pub struct Foundation {
+    /// Everything durable.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
+
+/// The embedded store of the settings' data directory.
+pub fn open_embedded(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<SqliteStore>> {
+    anyhow::ensure!(
+        settings.store.url.is_empty(),
+        "this build has the embedded store only; leave --store away"
+    );
+    let path = settings.store.data.join(STORE_FILE);
+    SqliteStore::open(&path, Arc::clone(clock), SqliteOptions::default())
+        .with_context(|| format!("cannot open the store {}", path.display()))
+}
+
+/// The system's randomness.
+pub fn system_random() -> anyhow::Result<Arc<dyn Random>> {
+    let random = SeededRandom::from_system();
+    Ok(Arc::new(random.map_err(|error| anyhow::anyhow!("no randomness: {error}"))?))
+}
+
+/// A server that is set up and serves once [`App::run`] is called.
+#[derive(Debug)]
+pub struct App {
+    /// The domain.
+    pub core: Arc<Core>,
+    /// The connections.
+    pub live: Arc<Live>,
+    /// Figures.
+    pub metrics: Arc<Metrics>,
+    /// Its end.
+    pub shutdown: Shutdown,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    readiness: Arc<Readiness>,
+}
+
+impl App {
+    /// Builds a server on a foundation. `auto_register` is for development: the sandbox then
+    /// registers client ids that it does not know.
+    pub async fn new(
+        settings: Settings,
+        foundation: Foundation,
+        auto_register: bool,
+    ) -> anyhow::Result<Self> {
+        let metrics = Arc::new(Metrics::new());
+        let metered = MeteredStore::new(foundation.store, metrics.store.clone());
+        let store: Arc<dyn Store> = Arc::new(metered);
+        let clock = foundation.clock;
+        let world = World {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            random: foundation.random,
+            bus: Arc::new(crowdlink_core::LocalBus::new()),
+        };
+        let core = Core::open(world, core_options(&settings, auto_register)).await?;
+        let live = Live::start(Arc::clone(&clock), live_limits(&settings));
+        let shutdown = Shutdown::new();
+        let ping_ms_max = settings.timeouts.store_ping_ms_max;
+        let readiness = Readiness::new(
+            Arc::clone(&store),
+            shutdown.clone(),
+            Arc::clone(&clock),
+            ping_ms_max,
+        );
+        edges::register_figures(&metrics, &core, &live);
+        let readiness = Arc::new(readiness);
+        Ok(Self { core, live, metrics, shutdown, settings, clock, store, readiness })
+    }
+
+    /// Serves on listening sockets until the shutdown has run its course. `ready` is called once
+    /// all of them accept.
+    pub async fn run(&self, bound: Vec<Bound>, ready: impl FnOnce()) -> io::Result<Outcome> {
+        let open_files = listen::raise_open_files(&self.settings.limits);
+        let limits = ConnectionLimits::new(&self.settings, open_files);
+        let edges = edges::of(self, bound);
+        let serving = listen::serve(edges, limits, self.shutdown.clone(), Arc::clone(&self.clock));
+        let mut background = JoinSet::new();
+        let (core, live) = (Arc::clone(&self.core), Arc::clone(&self.live));
+        background.spawn(async move { core.run(|notice| gamelink::notify(&live, &notice)).await });
+        let _sweeper = spawn_sweeper(Arc::clone(&self.store), Arc::clone(&self.clock), SWEEP_MS);
+        self.readiness.started();
+        ready();
+        let drain_ms_max = self.settings.shutdown.drain_ms_max;
+        let sockets = async {
+            self.shutdown.draining().await;
+            let in_flight = self.shutdown.in_flight();
+            tokio::select! {
+                cut_off = self.live.drain(drain_ms_max) => {
+                    if cut_off > 0 {
+                        tracing::warn!(cut_off, "connections did not close in time");
+                    }
+                }
+                () = self.shutdown.ended() => {}
+            }
+            drop(in_flight);
+        };
+        let (served, (), outcome) =
+            tokio::join!(serving, sockets, self.shutdown.run(&*self.clock, drain_ms_max));
+        served?;
+        Ok(outcome)
+    }
+}

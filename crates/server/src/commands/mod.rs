@@ -1,0 +1,23 @@
+//! What the commands of the command line do.
+
+mod backup;
+mod extension;
+mod offline;
+mod serve;
+mod token;
+
+pub use backup::{backup, restore};
+pub use extension::extension;
+pub use serve::serve;
+pub use token::token;
+
+use std::io::{self, Write};
+
+/// Prints to standard output. A reader that has seen enough, such as `head`, is no error.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
