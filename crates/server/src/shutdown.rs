@@ -4,7 +4,7 @@
 //! has; what is not finished when the drain is over is dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crowdlink_store::Clock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,6 +41,7 @@ pub struct Shutdown {
 #[derive(Debug)]
 struct Shared {
     phase: watch::Sender<Phase>,
+    replaced: AtomicBool,
     in_flight: AtomicUsize,
     idle: Notify,
 }
@@ -63,6 +64,7 @@ impl Shutdown {
         Self {
             shared: Arc::new(Shared {
                 phase: watch::Sender::new(Phase::Running),
+                replaced: AtomicBool::new(false),
                 in_flight: AtomicUsize::new(0),
                 idle: Notify::new(),
             }),
@@ -77,6 +79,18 @@ impl Shutdown {
     /// Starts the drain; nothing happens where it has started.
     pub fn drain(&self) {
         self.advance(Phase::Draining);
+    }
+
+    /// Starts the drain because another process has taken over: it answers for this one from now
+    /// on, also on the ops port.
+    pub fn drain_replaced(&self) {
+        self.shared.replaced.store(true, Ordering::Release);
+        self.drain();
+    }
+
+    /// Whether another process has taken over.
+    pub fn is_replaced(&self) -> bool {
+        self.shared.replaced.load(Ordering::Acquire)
     }
 
     /// Ends at once.

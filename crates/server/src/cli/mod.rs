@@ -22,7 +22,7 @@ pub use values::{Duration, Hidden, Stage};
 )]
 pub struct Cli {
     /// Settings file, in TOML.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = 900)]
     pub config: Option<PathBuf>,
     /// Every setting that was given as a flag.
     #[command(flatten)]
@@ -38,7 +38,14 @@ pub struct Cli {
 impl Cli {
     /// The command, `dev` where none was given.
     pub fn into_command(self) -> Command {
-        self.command.unwrap_or(Command::Dev(self.start))
+        let takeover = self.start.takeover;
+        match self.command {
+            None => Command::Dev(self.start),
+            // `crowdlink --takeover serve` means the same as `crowdlink serve --takeover`.
+            Some(Command::Dev(start)) => Command::Dev(start.or(takeover)),
+            Some(Command::Serve(start)) => Command::Serve(start.or(takeover)),
+            Some(other) => other,
+        }
     }
 }
 
@@ -73,6 +80,14 @@ pub struct StartArgs {
     /// that no caller is refused during a restart.
     #[arg(long)]
     pub takeover: bool,
+}
+
+impl StartArgs {
+    fn or(self, takeover: bool) -> Self {
+        Self {
+            takeover: self.takeover || takeover,
+        }
+    }
 }
 
 /// What `doctor` looks at.

@@ -41,6 +41,7 @@ fn settings_work_before_and_after_the_command() {
     for line in [
         "crowdlink serve --ops off --config f.toml --takeover",
         "crowdlink --ops off --config f.toml serve --takeover",
+        "crowdlink --takeover --ops off --config f.toml serve",
     ] {
         let cli = parse(line);
         assert_eq!(cli.config.as_deref(), Some("f.toml".as_ref()));

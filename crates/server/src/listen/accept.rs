@@ -28,8 +28,12 @@ pub struct Edge {
 
 /// Serves the edges until the drain starts; then their sockets are closed, and connections finish
 /// the request they are at. Connections in work are marked at `shutdown`, which waits for them.
+/// The ops edge goes on to the end, so that it can say that this process drains, unless another
+/// process has taken over.
 ///
 /// An upgraded connection is not: who takes it over marks it, see [`Shutdown::in_flight`].
+///
+/// Returns when every socket is closed.
 ///
 /// # Errors
 /// A socket cannot be registered with the runtime; nothing is served then.
@@ -42,15 +46,12 @@ pub async fn serve(
     let refusals = Refusals::new(Arc::clone(&clock));
     let mut acceptors = Vec::new();
     for edge in edges {
+        let Edge { bound, router } = edge;
         acceptors.push(Acceptor {
-            name: edge.bound.name,
-            listener: TcpListener::from_std(edge.bound.listener)?,
-            connections: Connections::new(
-                edge.router,
-                &limits,
-                shutdown.clone(),
-                Arc::clone(&clock),
-            ),
+            name: bound.name,
+            listener: TcpListener::from_std(bound.listener)?,
+            connections: Connections::new(router, &limits, shutdown.clone(), Arc::clone(&clock))
+                .outlasting_the_drain(bound.name == EdgeName::Ops),
             open_files_max: limits
                 .open_files_max
                 .saturating_sub(limits.open_files_reserved),
@@ -63,13 +64,20 @@ pub async fn serve(
         let shutdown = shutdown.clone();
         loops.spawn(async move {
             tokio::select! {
-                () = shutdown.draining() => {}
+                () = closing_time(acceptor.name, &shutdown) => {}
                 () = acceptor.run() => {}
             }
         });
     }
     while loops.join_next().await.is_some() {}
     Ok(())
+}
+
+async fn closing_time(name: EdgeName, shutdown: &Shutdown) {
+    shutdown.draining().await;
+    if name == EdgeName::Ops && !shutdown.is_replaced() {
+        shutdown.ended().await;
+    }
 }
 
 struct Acceptor {

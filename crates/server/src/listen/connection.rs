@@ -32,6 +32,7 @@ pub(super) struct Connections {
     body_time_max: Duration,
     shutdown: Shutdown,
     clock: Arc<dyn Clock>,
+    outlasts_drain: bool,
 }
 
 impl Connections {
@@ -54,6 +55,15 @@ impl Connections {
             body_time_max: limits.body_time_max,
             shutdown,
             clock,
+            outlasts_drain: false,
+        }
+    }
+
+    /// Whether connections go on to the end, and the drain does not wait for them.
+    pub(super) fn outlasting_the_drain(self, outlasts_drain: bool) -> Self {
+        Self {
+            outlasts_drain,
+            ..self
         }
     }
 
@@ -76,13 +86,17 @@ impl Connections {
             .with_upgrades();
         let shutdown = self.shutdown.clone();
         let clock = Arc::clone(&self.clock);
-        let in_flight = shutdown.in_flight();
+        let outlasts_drain = self.outlasts_drain;
+        let in_flight = (!outlasts_drain).then(|| shutdown.in_flight());
         tokio::spawn(async move {
             let _in_flight = in_flight;
             let mut connection = pin!(connection);
             // A caller who has just connected has its request on the way. Closing now would look
             // like a refusal, so a connection that never had a request may still send one.
             let close_now = async {
+                if outlasts_drain {
+                    shutdown.ended().await;
+                }
                 shutdown.draining().await;
                 tokio::select! {
                     () = asked.notified() => {}

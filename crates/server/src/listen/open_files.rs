@@ -4,13 +4,16 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::settings::Limits;
 
+/// What is asked for where the system names no bound: more is refused by default on Linux.
+const OPEN_FILES_MAX: u64 = 1_048_576;
+
 /// Raises the soft limit of open files to the hard one, or to `limits.open_files_max` where that
 /// is less, and tells what holds now. A refusal of the system leaves what was.
 pub fn raise_open_files(limits: &Limits) -> u64 {
     let now = getrlimit(Resource::Nofile);
     let hard = now.maximum.unwrap_or(u64::MAX);
     let wanted = match limits.open_files_max {
-        0 => hard,
+        0 => hard.min(OPEN_FILES_MAX),
         max => max.min(hard),
     };
     let current = now.current.unwrap_or(u64::MAX);

@@ -1,10 +1,10 @@
 //! What is counted, under which name. No label takes a value that callers choose: no channel, no
 //! client id, no raw path.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use parking_lot::RwLock;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -41,12 +41,21 @@ pub struct RouteLabels {
 }
 
 /// What a live connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConnectionKind {
     /// A game.
     Gamelink,
     /// A viewer.
     Viewer,
+}
+
+impl EncodeLabelValue for ConnectionKind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            Self::Gamelink => "gamelink",
+            Self::Viewer => "viewer",
+        })
+    }
 }
 
 /// Labels of live connections.

@@ -71,10 +71,10 @@ fn argument(setting: &'static Setting) -> Arg {
         // The short help shows what one needs on the first day.
         .hide_short_help(setting.short.is_none())
         .help(help(setting));
-    let argument = if setting.short.is_some() {
-        argument.alias(setting.long_flag())
-    } else {
+    let argument = if setting.flag() == setting.long_flag() {
         argument
+    } else {
+        argument.alias(setting.long_flag())
     };
     match setting.kind {
         // `--log-json` alone is enough.

@@ -52,13 +52,13 @@ impl Setting {
 
     /// The environment variables that set it: from the key, and from the short name.
     pub fn variables(&self) -> impl Iterator<Item = String> {
-        [Some(self.key), self.short]
-            .into_iter()
-            .flatten()
-            .map(|name| {
-                let name = name.replace(['.', '-'], "_").to_uppercase();
-                format!("CROWDLINK_{name}")
-            })
+        let long = self.long_flag();
+        // A short name that equals the long one only brings the flag into the short help.
+        let short = self.short.filter(|short| *short != long);
+        let variable =
+            |name: String| format!("CROWDLINK_{}", name.replace('-', "_").to_uppercase());
+        let short = short.map(|short| variable(short.to_owned()));
+        [variable(long)].into_iter().chain(short)
     }
 }
 

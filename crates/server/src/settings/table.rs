@@ -131,7 +131,7 @@ table! {
         /// Level or filter: `info`, `debug`, `warn,crowdlink_server=debug`.
         level: String = "info".to_owned(), "";
         /// One JSON object a line.
-        json: bool = false, "";
+        json: bool = false, "", short "log-json";
     }
 
     "Platform"
@@ -212,7 +212,7 @@ table! {
         connections_per_address_max: usize = 2_000, "connections", in 1..=10_000_000;
         /// Connections of one extension.
         connections_per_extension_max: usize = 200_000, "connections", in 1..=10_000_000;
-        /// Open files of the process; 0 takes what the system allows. Callers are refused with 503
+        /// Open files of the process; 0 takes what the system allows, up to 1,048,576. Callers are refused with 503
         /// before it is reached.
         open_files_max: u64 = 0, "files", in 0..=100_000_000;
         /// Open files kept free for everything but callers.

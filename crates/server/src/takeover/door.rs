@@ -64,7 +64,7 @@ impl Door {
     pub async fn serve(self, shutdown: Shutdown, clock: Arc<dyn Clock>) {
         tokio::select! {
             () = shutdown.draining() => {}
-            () = self.hand_over_to_the_first(&*clock) => shutdown.drain(),
+            () = self.hand_over_to_the_first(&*clock) => shutdown.drain_replaced(),
         }
     }
 

@@ -26,12 +26,13 @@ pub(crate) fn limits() -> ConnectionLimits {
     ConnectionLimits::new(&Settings::default(), 4_096)
 }
 
-pub(crate) fn bound() -> Bound {
-    bind(EdgeName::SandboxRest, "127.0.0.1:0".parse().unwrap(), 64).unwrap()
+pub(crate) fn bound(name: EdgeName) -> Bound {
+    bind(name, "127.0.0.1:0".parse().unwrap(), 64).unwrap()
 }
 
 pub(crate) fn start(router: Router, limits: ConnectionLimits) -> TestServer {
-    start_on(bound(), router, limits, Arc::new(SystemClock::new()))
+    let bound = bound(EdgeName::SandboxRest);
+    start_on(bound, router, limits, Arc::new(SystemClock::new()))
 }
 
 pub(crate) fn start_on(

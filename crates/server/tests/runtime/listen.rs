@@ -10,12 +10,13 @@ use axum::routing::{get, post};
 use crowdlink_server::listen::{EdgeName, Peer, bind, bind_all, is_body_timeout, ready_line};
 use crowdlink_server::settings::{Address, Listen};
 use crowdlink_server::shutdown::Phase;
+use crowdlink_store::SystemClock;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::harness::{Client, get as fetch, limits, soon, start, until};
+use crate::harness::{Client, bound, get as fetch, limits, soon, start, start_on, until};
 
 fn hello() -> Router {
     Router::new().route("/", get(|| async { "hello" }))
@@ -164,6 +165,30 @@ async fn the_drain_closes_the_address_and_idle_connections_and_finishes_requests
     release.notify_one();
     assert!(busy.rest().await.contains("slow is done"));
     soon(server.shutdown.idle()).await;
+}
+
+#[tokio::test]
+async fn the_ops_edge_answers_through_the_drain_and_does_not_hold_it_up() {
+    let edge = bound(EdgeName::Ops);
+    let server = start_on(edge, hello(), limits(), Arc::new(SystemClock::new()));
+    let mut kept = Client::connect(server.address).await;
+    kept.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    kept.until("hello").await;
+    server.shutdown.drain();
+    assert_eq!(server.shutdown.in_flight_count(), 0);
+    assert!(fetch(server.address, "/").await.ends_with("hello"));
+    server.shutdown.end();
+    soon(server.serving).await.unwrap().unwrap();
+    kept.rest().await;
+}
+
+#[tokio::test]
+async fn the_ops_edge_of_a_replaced_process_closes_at_once() {
+    let edge = bound(EdgeName::Ops);
+    let server = start_on(edge, hello(), limits(), Arc::new(SystemClock::new()));
+    server.shutdown.drain_replaced();
+    soon(server.serving).await.unwrap().unwrap();
+    assert_eq!(server.shutdown.phase(), Phase::Draining);
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ async fn metrics_are_open_metrics_text_with_the_process_and_every_family() {
     assert!(response.ends_with("# EOF\n"), "{response}");
     for line in [
         "crowdlink_pin_failures_total{stage=\"sandbox\"} 1",
-        "crowdlink_live_connections{stage=\"production\",kind=\"Gamelink\"} 3",
+        "crowdlink_live_connections{stage=\"production\",kind=\"gamelink\"} 3",
         "crowdlink_votes_total 5",
     ] {
         assert!(response.contains(line), "{line} is not in {response}");

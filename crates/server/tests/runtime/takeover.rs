@@ -107,6 +107,7 @@ async fn nobody_is_refused_while_a_new_server_takes_over() {
     soon(handover.unwrap().finish(&*node.clock)).await.unwrap();
     soon(old.serving).await.unwrap().unwrap();
     soon(old.shutdown.idle()).await;
+    assert!(old.shutdown.is_replaced());
     let before = total(|c| &c.new);
     until(|| total(|c| &c.new) > before + 50).await;
     for caller in &callers {
