@@ -7,9 +7,8 @@ import { startRig } from './harness.mjs';
 const MINUTE_MS = 60_000;
 /** Both clocks are read in whole milliseconds. */
 const READING_MS_MAX = 1;
-/** Loads of the page: in one the browser may be late to tell the page of an answer that was in
- * time; a server that stamps too early is too early in all of them. */
-const LOADS_MAX = 5;
+/** The quickest of some loads is judged: in a slow one the browser was busy, not the server. */
+const LOADS = 4;
 
 let rig;
 before(async () => {
@@ -37,13 +36,13 @@ for (const [name, shiftMs] of [
   ['is eight minutes slow', -8 * MINUTE_MS],
 ]) {
   test(`the date is right to half a round trip where the browser's clock ${name}`, async (t) => {
-    const tries = [];
-    for (let load = 0; load < LOADS_MAX; load += 1) {
-      const { roundTripMs, errorMs, shiftMs: seen } = await measure(t, shiftMs);
-      assert.ok(Math.abs(seen - shiftMs) <= READING_MS_MAX, `the page's clock is off by ${seen} ms`);
-      tries.push(`off by ${errorMs} ms in a round trip of ${roundTripMs.toFixed(1)} ms`);
-      if (Math.abs(errorMs) <= roundTripMs / 2 + READING_MS_MAX) return;
-    }
-    assert.fail(tries.join('; '));
+    const loads = [];
+    for (let load = 0; load < LOADS; load += 1) loads.push(await measure(t, shiftMs));
+    const [{ roundTripMs, errorMs, shiftMs: seen }] = loads.sort(
+      (a, b) => a.roundTripMs - b.roundTripMs,
+    );
+    assert.ok(Math.abs(seen - shiftMs) <= READING_MS_MAX, `the page's clock is off by ${seen} ms`);
+    const allowed = roundTripMs / 2 + READING_MS_MAX;
+    assert.ok(Math.abs(errorMs) <= allowed, `${errorMs} ms off, ${allowed.toFixed(1)} ms allowed`);
   });
 }
