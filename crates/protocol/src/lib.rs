@@ -1,1 +1,31 @@
-//! Wire types.
+//! The wire types of Crowdlink: identifiers, token claims, the GameLink envelope, close codes and
+//! the shapes of REST answers.
+//!
+//! Nothing here does I/O, is asynchronous or reads a clock. The store is unknown to it.
+
+mod bounds;
+mod call;
+mod claims;
+mod close;
+mod envelope;
+mod ids;
+mod path;
+mod reply;
+mod rest;
+mod role;
+mod stage;
+
+pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
+pub use call::{Authenticate, Call, CallError, Credential};
+pub use claims::{Claims, ClaimsError, ascii_json};
+pub use close::CloseCode;
+pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
+pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
+pub use path::{SocketPath, SocketPathError, Version};
+pub use reply::{ErrorItem, Meta, encode_data, encode_errors, encode_event};
+pub use rest::{
+    AuthtokenBody, ErrorBody, Grant, Grants, PairingToken, Pin, PinExists, Token, Tokens, UserIds,
+    UserIdsEntry, UserInfo, ids_of,
+};
+pub use role::Role;
+pub use stage::Stage;
