@@ -7,8 +7,9 @@ import { startRig } from './harness.mjs';
 const MINUTE_MS = 60_000;
 /** Both clocks are read in whole milliseconds. */
 const READING_MS_MAX = 1;
-/** The quickest of some loads is judged: in a slow one the browser was busy, not the server. */
-const LOADS = 4;
+/** Slower loads show how busy the browser is, not how late the server read its clock. */
+const ROUND_TRIP_MS_MAX = 60;
+const LOADS_MAX = 10;
 
 let rig;
 before(async () => {
@@ -37,12 +38,13 @@ for (const [name, shiftMs] of [
 ]) {
   test(`the date is right to half a round trip where the browser's clock ${name}`, async (t) => {
     const loads = [];
-    for (let load = 0; load < LOADS; load += 1) loads.push(await measure(t, shiftMs));
-    const [{ roundTripMs, errorMs, shiftMs: seen }] = loads.sort(
-      (a, b) => a.roundTripMs - b.roundTripMs,
-    );
-    assert.ok(Math.abs(seen - shiftMs) <= READING_MS_MAX, `the page's clock is off by ${seen} ms`);
-    const allowed = roundTripMs / 2 + READING_MS_MAX;
-    assert.ok(Math.abs(errorMs) <= allowed, `${errorMs} ms off, ${allowed.toFixed(1)} ms allowed`);
+    while (loads.length < LOADS_MAX) {
+      const { roundTripMs, errorMs, shiftMs: seen } = await measure(t, shiftMs);
+      assert.ok(Math.abs(seen - shiftMs) <= READING_MS_MAX, `the page's clock is off by ${seen} ms`);
+      loads.push(`${errorMs} ms off in a round trip of ${roundTripMs.toFixed(1)} ms`);
+      const quick = roundTripMs <= ROUND_TRIP_MS_MAX;
+      if (quick && Math.abs(errorMs) <= roundTripMs / 2 + READING_MS_MAX) return;
+    }
+    assert.fail(loads.join('; '));
   });
 }
