@@ -76,13 +76,12 @@ pub enum CallError {
 }
 
 impl Call {
-    /// Whether an unauthenticated connection may make the call (`spec 2.3`).
-    pub fn needs_authentication(&self) -> bool {
-        match self {
-            Self::Authenticate(_)
-            | Self::SubscribeAuthentication
-            | Self::UnsubscribeAuthentication => false,
-        }
+    /// Whether an unauthenticated connection may ask for it: the only two requests of `spec 2.3`.
+    pub fn is_open(request: &Request<'_>) -> bool {
+        matches!(
+            (&*request.action, &*request.target),
+            ("authenticate", _) | ("subscribe", "authentication")
+        )
     }
 
     /// Types a request.

@@ -11,6 +11,11 @@ pub const KEY_BYTES_MAX: usize = 1_024;
 pub const VALUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most keys of one `get_many`, most checks and most writes of one commit.
 pub const BATCH_ITEMS_MAX: usize = 10_000;
+/// Largest commit, in bytes of all its keys and values.
+pub const COMMIT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Largest answer of one `get_many` or `scan`, in bytes of its values. A larger one is refused and
+/// never cut, so a page shorter than its limit is always the last one.
+pub const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most records a scan returns in one page.
 pub const SCAN_PAGE_RECORDS_MAX: usize = 10_000;
 
@@ -159,7 +164,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<Entry>, StoreError>;
 
     /// Applies a commit whole or not at all and answers with its revision, which is the version of
-    /// every record it put. An `Ok` is durable: it survives `kill -9` and power loss.
+    /// every record it put; a commit that writes nothing has a revision too. An `Ok` is durable: it survives `kill -9` and power loss.
     async fn commit(&self, commit: Commit) -> Result<u64, StoreError>;
 
     /// Removes up to `limit` expired records and tells how many there were. Never changes what a

@@ -1,0 +1,139 @@
+//! Who calls, and what they may (`spec 1.7`).
+
+use std::sync::Arc;
+
+use crowdlink_protocol::{Claims, ClientId, Role, Stage};
+
+use crate::error::Error;
+use crate::registry::Extension;
+
+/// The channel id that stands for every channel.
+const ALL_CHANNELS: &str = "all";
+
+/// A caller whose token was verified.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The world of the call.
+    pub stage: Stage,
+    /// The extension.
+    pub extension: Arc<Extension>,
+    /// The role; `external` has become `backend` (`spec 6.1`).
+    pub role: Role,
+    /// The channel the token is for; `None` for all of them.
+    pub channel_id: Option<String>,
+    /// The user, where identity is shared.
+    pub user_id: Option<String>,
+    /// The opaque id.
+    pub opaque_user_id: Option<String>,
+    /// When the token ends (Unix ms).
+    pub expires_at_ms: i64,
+    /// What can be revoked: ids of the token, its family, its grant.
+    pub revocable: Revocable,
+}
+
+/// The ids by which a token can be revoked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revocable {
+    /// The token's own id.
+    pub jti: Option<String>,
+    /// Its family (`spec 1.4`).
+    pub fam: Option<String>,
+    /// Its PIN grant (`spec 1.3` B).
+    pub grant: Option<String>,
+}
+
+impl Revocable {
+    /// Those ids that are there.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        [&self.jti, &self.fam, &self.grant]
+            .into_iter()
+            .filter_map(|id| id.as_deref())
+    }
+}
+
+impl Caller {
+    /// The caller that claims describe; `None` where they describe none.
+    pub(crate) fn from_claims(
+        stage: Stage,
+        extension: Arc<Extension>,
+        claims: Claims,
+        expires_at_ms: i64,
+    ) -> Option<Self> {
+        let role = match claims.role? {
+            Role::External => Role::Backend,
+            role @ (Role::Viewer
+            | Role::Broadcaster
+            | Role::Moderator
+            | Role::Backend
+            | Role::Admin) => role,
+        };
+        let present = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let channel_id = present(claims.channel_id).filter(|id| id != ALL_CHANNELS);
+        if channel_id.is_none() && !role.is_trusted() {
+            return None;
+        }
+        Some(Self {
+            stage,
+            extension,
+            role,
+            channel_id,
+            user_id: present(claims.user_id),
+            opaque_user_id: present(claims.opaque_user_id),
+            expires_at_ms,
+            revocable: Revocable {
+                jti: claims.jti,
+                fam: claims.fam,
+                grant: claims.grant,
+            },
+        })
+    }
+
+    /// The extension's id.
+    pub fn client_id(&self) -> &ClientId {
+        &self.extension.client_id
+    }
+
+    /// `user_id` where present, else `opaque_user_id`: what "once per user" counts (`spec 1.1`).
+    pub fn voter_identity(&self) -> &str {
+        self.user_id
+            .as_deref()
+            .or(self.opaque_user_id.as_deref())
+            .unwrap_or_default()
+    }
+
+    /// The channel whose broadcaster this is; a refusal to anybody else.
+    pub fn broadcaster_channel(&self) -> Result<&str, Error> {
+        match (self.role, &self.channel_id) {
+            (Role::Broadcaster, Some(channel_id)) => Ok(channel_id),
+            (
+                Role::Broadcaster
+                | Role::Viewer
+                | Role::Moderator
+                | Role::External
+                | Role::Backend
+                | Role::Admin,
+                _,
+            ) => Err(Error::Forbidden("requires role broadcaster".into())),
+        }
+    }
+
+    /// Refuses a channel named in the query that is not the token's, unless the caller may act in
+    /// any (`spec 6.1`).
+    pub fn check_named_channel(&self, named: Option<&str>) -> Result<(), Error> {
+        match named {
+            Some(named) if !self.role.is_trusted() && self.channel_id.as_deref() != Some(named) => {
+                Err(Error::Forbidden("wrong channel".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses everybody but the extension's own server and its operator.
+    pub fn require_trusted(&self) -> Result<(), Error> {
+        if self.role.is_trusted() {
+            Ok(())
+        } else {
+            Err(Error::Forbidden("requires role admin or backend".into()))
+        }
+    }
+}

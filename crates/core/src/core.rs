@@ -1,0 +1,240 @@
+//! The domain as one thing: what it was handed, and what it holds in memory.
+
+use std::sync::Arc;
+
+use crowdlink_protocol::{ClientId, Stage};
+use parking_lot::RwLock;
+use quick_cache::sync::Cache;
+
+use crate::bus::Delivery;
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::guess::Guesses;
+use crate::limits::{Lifetimes, Limits};
+use crate::presence::Presence;
+use crate::rate::Rates;
+use crate::registry::{self, AddExtension, Extension, Registry};
+use crate::tokens::{self, Askers, Revocations, Verdicts};
+use crate::world::World;
+
+/// Most users remembered as noted.
+const KNOWN_USERS_MAX: usize = 100_000;
+/// How often the registry and the revocations are read again.
+const REFRESH_MS: u64 = 1_000;
+
+/// How a deployment differs from another.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CoreOptions {
+    /// Lifetimes.
+    pub lifetimes: Lifetimes,
+    /// Limits and rates.
+    pub limits: Limits,
+    /// Whether the sandbox registers client ids that it does not know: for development.
+    pub auto_register: bool,
+}
+
+/// The domain. Feature functions take it as their first argument.
+#[derive(Debug)]
+pub struct Core {
+    pub(crate) world: World,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) limits: Limits,
+    auto_register: bool,
+    registry: RwLock<Arc<Registry>>,
+    pub(crate) verdicts: Verdicts,
+    pub(crate) revocations: Revocations,
+    pub(crate) guesses: Guesses,
+    pub(crate) rates: Rates,
+    pub(crate) askers: Askers,
+    pub(crate) presence: Presence,
+    pub(crate) known_users: Cache<String, ()>,
+}
+
+/// Figures for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoreStats {
+    /// Wrong PINs so far.
+    pub pin_failures: u64,
+    /// Tries that met a tightened extension so far.
+    pub pin_tightened: u64,
+    /// Extensions registered.
+    pub extensions: usize,
+}
+
+/// What concerns open connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A token, family or grant was revoked: close what rests on it.
+    Revoked(String),
+    /// An extension is gone: close what belongs to it.
+    ExtensionRemoved(ClientId),
+}
+
+impl Core {
+    /// Opens the domain on a store, which gets a key ring if it has none.
+    pub async fn open(world: World, options: CoreOptions) -> Result<Arc<Self>, Error> {
+        let registry = Registry::load(&world).await?;
+        let core = Arc::new(Self {
+            rates: Rates::new(&options.limits, &world.clock),
+            world,
+            lifetimes: options.lifetimes,
+            limits: options.limits,
+            auto_register: options.auto_register,
+            registry: RwLock::new(Arc::new(registry)),
+            verdicts: Verdicts::new(),
+            revocations: Revocations::default(),
+            guesses: Guesses::new(),
+            askers: Askers::new(),
+            presence: Presence::default(),
+            known_users: Cache::new(KNOWN_USERS_MAX),
+        });
+        tokens::catch_up(&core, 0).await?;
+        Ok(core)
+    }
+
+    /// What was handed in.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Limits and rates.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Lifetimes.
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
+    }
+
+    /// Which paired games are connected here.
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// Figures for operators.
+    pub fn stats(&self) -> CoreStats {
+        CoreStats {
+            pin_failures: self.guesses.failures(),
+            pin_tightened: self.guesses.tightened(),
+            extensions: self.registry().extensions.len(),
+        }
+    }
+
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read())
+    }
+
+    /// Every registered extension, by id.
+    pub fn extensions(&self) -> Vec<Arc<Extension>> {
+        let mut all: Vec<_> = self.registry().extensions.values().cloned().collect();
+        all.sort_by(|a, b| a.client_id.cmp(&b.client_id));
+        all
+    }
+
+    /// The extension of a client id, if it exists on a stage. A development server registers the
+    /// ones it does not know, in the sandbox.
+    pub async fn extension(
+        &self,
+        stage: Stage,
+        client_id: &ClientId,
+    ) -> Result<Option<Arc<Extension>>, Error> {
+        let known = self.registry().extensions.get(client_id).cloned();
+        if let Some(extension) = known {
+            return Ok(extension.is_on(stage).then_some(extension));
+        }
+        if !self.auto_register || stage != Stage::Sandbox {
+            return Ok(None);
+        }
+        let auto = |extension: &&Arc<Extension>| extension.auto_registered;
+        let count = self.registry().extensions.values().filter(auto).count();
+        if count >= self.limits.auto_registered_extensions_max {
+            return Ok(None);
+        }
+        let request = AddExtension {
+            client_id: client_id.clone(),
+            owner: String::new(),
+            name: None,
+            secrets: Vec::new(),
+            sandbox_takes_platform_tokens: false,
+            auto_registered: true,
+        };
+        match registry::add(&self.world, request).await {
+            Ok(_) => tracing::info!(%client_id, "registered in the sandbox"),
+            // Somebody else did just now.
+            Err(Error::Invalid { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.reload().await?;
+        Ok(self.registry().extensions.get(client_id).cloned())
+    }
+
+    /// Takes one from the rate of a REST caller (`spec 5`).
+    pub fn take_rest(&self, caller: &Caller) -> Result<(), Error> {
+        let (stage, client_id) = (caller.stage, caller.client_id());
+        self.rates
+            .rest
+            .take(&format!("{stage}/{client_id}/{}", caller.voter_identity()))
+    }
+
+    /// Re-reads the registry if it changed; answers with the extensions that went.
+    pub async fn reload(&self) -> Result<Vec<ClientId>, Error> {
+        let before = self.registry();
+        if Registry::generation(&self.world).await? == before.generation {
+            return Ok(Vec::new());
+        }
+        let now = Arc::new(Registry::load(&self.world).await?);
+        let gone = before
+            .extensions
+            .keys()
+            .filter(|id| !now.extensions.contains_key(*id));
+        let gone = gone.cloned().collect();
+        *self.registry.write() = now;
+        Ok(gone)
+    }
+
+    /// Keeps memory in step with the store and the bus, and tells `notify` what concerns open
+    /// connections. Runs until it is dropped.
+    pub async fn run(&self, notify: impl Fn(Notice)) {
+        let mut bus = self.world.bus.subscribe();
+        let mut revoked_until_ms = 0;
+        loop {
+            let tick = self.world.clock.sleep_ms(REFRESH_MS);
+            tokio::pin!(tick);
+            loop {
+                tokio::select! {
+                    () = &mut tick => break,
+                    delivery = bus.next() => match delivery {
+                        Some(Delivery::Message(message)) if message.topic == tokens::REVOKED_TOPIC => {
+                            if let Ok(id) = String::from_utf8(message.payload.to_vec()) {
+                                self.revocations.hear(&id, tokens::revocation_until_ms(self));
+                                notify(Notice::Revoked(id));
+                            }
+                        }
+                        Some(Delivery::Message(_)) => {}
+                        // The log of revocations repairs the loss at once.
+                        Some(Delivery::Lost) => break,
+                        None => {
+                            tick.as_mut().await;
+                            break;
+                        }
+                    },
+                }
+            }
+            match self.reload().await {
+                Ok(gone) => {
+                    for client_id in gone {
+                        notify(Notice::ExtensionRemoved(client_id));
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the registry could not be read again"),
+            }
+            match tokens::catch_up(self, revoked_until_ms).await {
+                Ok(newest_ms) => revoked_until_ms = newest_ms,
+                Err(error) => tracing::warn!(%error, "revocations could not be read again"),
+            }
+            self.revocations.forget_expired(self.world.now_ms());
+            self.rates.tidy();
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The Authorization header (`spec 1.2`).
+
+use std::fmt;
+
+use crowdlink_protocol::ClientId;
+
+use crate::error::Error;
+
+/// What the header says, nothing of it verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authorization<'a> {
+    /// The extension; `None` with `Bearer`, where the token names it.
+    pub client_id: Option<ClientId>,
+    /// The token.
+    pub jwt: &'a str,
+}
+
+impl fmt::Debug for Authorization<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorization")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Splits `<client id> <jwt>` or `Bearer <jwt>`: one space, two parts.
+pub fn parse_authorization(header: &str) -> Result<Authorization<'_>, Error> {
+    let (first, jwt) = header.split_once(' ').ok_or(Error::HeaderMalformed)?;
+    if first.is_empty() || jwt.is_empty() || jwt.contains(char::is_whitespace) {
+        return Err(Error::HeaderMalformed);
+    }
+    if first.eq_ignore_ascii_case("bearer") {
+        return Ok(Authorization {
+            client_id: None,
+            jwt,
+        });
+    }
+    // A text that can be no client id is one that nobody registered.
+    let client_id = ClientId::new(first).map_err(|_| Error::ExtensionUnknown)?;
+    Ok(Authorization {
+        client_id: Some(client_id),
+        jwt,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn two_parts_and_one_space_are_wanted() {
+        for header in [
+            "",
+            " ",
+            "abc",
+            "abc ",
+            " jwt",
+            "abc  jwt",
+            "abc jwt x",
+            "abc\tjwt",
+            "abc jwt\n",
+        ] {
+            assert_eq!(
+                parse_authorization(header),
+                Err(Error::HeaderMalformed),
+                "{header:?}"
+            );
+        }
+        let parsed = parse_authorization("abc jwt").unwrap();
+        assert_eq!(
+            (parsed.client_id.unwrap().as_str(), parsed.jwt),
+            ("abc", "jwt")
+        );
+        assert_eq!(parse_authorization("bearer jwt").unwrap().client_id, None);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_headers_never_panic(header in any::<String>()) {
+            let _ = parse_authorization(&header);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Minting (`spec 1.2`, `spec 1.4`).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crowdlink_protocol::{Claims, ClientId, Role, Stage, ascii_json};
+use serde_json::json;
+
+use crate::core::Core;
+use crate::error::Error;
+
+/// Who minted it, for people who look inside.
+const ISSUER: &str = "crowdlink";
+
+/// Signs claims with the ring's newest key, after filling in issuer, times, stage, extension and
+/// id.
+pub(crate) fn mint(
+    core: &Core,
+    stage: Stage,
+    client_id: &ClientId,
+    lifetime_ms: u64,
+    claims: Claims,
+) -> Result<String, Error> {
+    let now_ms = core.world.now_ms();
+    let claims = Claims {
+        iss: Some(ISSUER.to_owned()),
+        iat: Some(now_ms.div_euclid(1_000)),
+        exp: Some(
+            now_ms
+                .saturating_add_unsigned(lifetime_ms)
+                .div_euclid(1_000),
+        ),
+        allowed_stage: (stage == Stage::Sandbox).then(|| stage.as_str().to_owned()),
+        app_id: Some(client_id.to_string()),
+        jti: Some(core.world.id()),
+        ..claims
+    };
+    let registry = core.registry();
+    let key = registry
+        .ring
+        .signer()
+        .ok_or_else(|| Error::Internal("the key ring is empty".to_owned()))?;
+    let header = ascii_json(&json!({ "alg": "HS256", "typ": "JWT", "kid": key.kid }))?;
+    let payload = ascii_json(&claims)?;
+    let mut token = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(payload)
+    );
+    let signature = key
+        .secret
+        .sign(&token)
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    token.push('.');
+    token.push_str(&signature);
+    Ok(token)
+}
+
+/// An access token of a family: the game as its broadcaster.
+pub(crate) fn access_token(
+    core: &Core,
+    stage: Stage,
+    client_id: &ClientId,
+    channel_id: &str,
+    fam: &str,
+) -> Result<String, Error> {
+    let claims = Claims {
+        channel_id: Some(channel_id.to_owned()),
+        user_id: Some(channel_id.to_owned()),
+        opaque_user_id: Some(format!("U{channel_id}")),
+        role: Some(Role::Broadcaster),
+        fam: Some(fam.to_owned()),
+        ..Claims::default()
+    };
+    mint(core, stage, client_id, core.lifetimes.access_ms, claims)
+}
+
+/// The token of direction B: a broadcaster's, whose channel is whatever its grant says.
+pub(crate) fn pending_token(
+    core: &Core,
+    stage: Stage,
+    client_id: &ClientId,
+    grant: &str,
+) -> Result<String, Error> {
+    let claims = Claims {
+        role: Some(Role::Broadcaster),
+        grant: Some(grant.to_owned()),
+        ..Claims::default()
+    };
+    mint(core, stage, client_id, core.lifetimes.access_ms, claims)
+}

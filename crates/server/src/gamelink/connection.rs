@@ -1,0 +1,209 @@
+//! One game's connection: requests come in, one at a time, and are answered in order.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crowdlink_core::{Caller, Error, Present, pairing};
+use crowdlink_protocol::{
+    Call, CallError, ClientId, EnvelopeError, REQUEST_ID_NONE, Request,
+};
+use serde_json::json;
+
+use super::GameEdge;
+use super::reply::{self, Echo};
+use super::session::GameTag;
+use crate::live::{
+    AddressKey, CloseCode, CloseReason, Flow, Handler, Message, Permit, RateLimit, Session, Verdict,
+};
+
+/// Frames that are no JSON object, in a row, the last of which closes the connection.
+const NOT_JSON_IN_A_ROW_MAX: u8 = 5;
+/// How long before its token ends a connection is told.
+const EXPIRING_MS: i64 = 60 * 60 * 1_000;
+
+pub(super) type Permits = (Permit<AddressKey>, Permit<ClientId>);
+
+/// The state of one connection.
+pub(super) struct GameConnection {
+    pub(super) edge: Arc<GameEdge>,
+    pub(super) client_id: ClientId,
+    pub(super) address: IpAddr,
+    pub(super) tag: Arc<GameTag>,
+    /// The broadcaster that the connection is, once authenticated.
+    authenticated: Option<Box<Authenticated>>,
+    pub(super) pin_failures: u32,
+    not_json_in_a_row: u8,
+    rate: RateLimit,
+    _permits: Permits,
+}
+
+/// Whom an authenticated connection acts for.
+struct Authenticated {
+    caller: Arc<Caller>,
+    present: Option<Present>,
+    told_expiring: bool,
+}
+
+impl GameConnection {
+    pub(super) fn new(
+        edge: Arc<GameEdge>,
+        client_id: ClientId,
+        address: IpAddr,
+        permits: Permits,
+    ) -> Self {
+        Self {
+            tag: GameTag::new(client_id.clone()),
+            edge,
+            client_id,
+            address,
+            authenticated: None,
+            pin_failures: 0,
+            not_json_in_a_row: 0,
+            rate: RateLimit::new(),
+            _permits: permits,
+        }
+    }
+
+    /// From now on the connection is a broadcaster; what it subscribed to in another channel ends.
+    pub(super) fn become_caller(&mut self, session: &Arc<Session>, caller: Arc<Caller>) {
+        let before = self.authenticated.as_ref().and_then(|held| held.caller.channel_id.clone());
+        if before.is_some() && before != caller.channel_id {
+            session.live().hub().unsubscribe_all(session);
+        }
+        let fam = caller.revocable.fam.as_deref();
+        let present = fam.map(|fam| self.edge.core.presence().enter(fam));
+        self.tag.set_credentials(caller.revocable.clone());
+        self.authenticated =
+            Some(Box::new(Authenticated { caller, present, told_expiring: false }));
+        session.set_message_bytes_max(self.edge.limits.message_bytes_max);
+        self.set_alarm(session);
+    }
+
+    fn set_alarm(&self, session: &Arc<Session>) {
+        let Some(held) = &self.authenticated else { return };
+        let skew_ms = self.edge.core.lifetimes().clock_skew_ms;
+        let end_ms = held.caller.expires_at_ms.saturating_add_unsigned(skew_ms);
+        let next_ms = if held.told_expiring {
+            end_ms
+        } else {
+            held.caller.expires_at_ms.saturating_sub(EXPIRING_MS)
+        };
+        let now_ms = session.live().clock().now_ms();
+        session.set_alarm_in_ms(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0));
+    }
+
+    async fn text(&mut self, text: &str, session: &Arc<Session>) -> Flow {
+        let request = match Request::parse(text) {
+            Ok(request) => request,
+            Err(error) => return self.not_a_request(&error, session),
+        };
+        self.not_json_in_a_row = 0;
+        let echo = Echo::of(&request);
+        let limits = &self.edge.limits;
+        let now_ms = session.live().clock().monotonic_ms();
+        match self.rate.check(now_ms, limits.requests_per_s_max, limits.requests_burst_max) {
+            Verdict::Allowed => {}
+            Verdict::Refused => {
+                echo.error(session, &Error::RateLimited { retry_after_ms: 1_000 });
+                return Flow::Continue;
+            }
+            Verdict::RefusedTooLong => return Flow::Close(CloseCode::POLICY, "too many requests"),
+        }
+        if self.authenticated.is_none() && !Call::is_open(&request) {
+            echo.error(session, &Error::Forbidden("requires authentication".into()));
+            return Flow::Continue;
+        }
+        match Call::parse(&request) {
+            Ok(call) => self.call(call, echo, session).await,
+            Err(error @ (CallError::Unknown { .. } | CallError::Field { .. })) => {
+                echo.refusal(session, 400, "Bad Request", &error.to_string());
+                Flow::Continue
+            }
+        }
+    }
+
+    fn not_a_request(&mut self, error: &EnvelopeError, session: &Arc<Session>) -> Flow {
+        let (action, target) = match error {
+            EnvelopeError::Field { action, target, .. } => (action.as_str(), target.as_str()),
+            EnvelopeError::NotAnObject | EnvelopeError::Bound(_) => ("", ""),
+        };
+        let echo = Echo { request_id: REQUEST_ID_NONE, action, target };
+        echo.refusal(session, 400, "Bad Request", &error.to_string());
+        if *error != EnvelopeError::NotAnObject {
+            self.not_json_in_a_row = 0;
+            return Flow::Continue;
+        }
+        self.not_json_in_a_row += 1;
+        if self.not_json_in_a_row < NOT_JSON_IN_A_ROW_MAX {
+            Flow::Continue
+        } else {
+            Flow::Close(CloseCode::UNSUPPORTED, "not JSON")
+        }
+    }
+
+    async fn call(&mut self, call: Call, echo: Echo<'_>, session: &Arc<Session>) -> Flow {
+        match call {
+            Call::Authenticate(authenticate) => {
+                self.authenticate(authenticate, echo, session).await
+            }
+            Call::SubscribeAuthentication => {
+                self.tag.set_authentication_events(true);
+                echo.data(session, &json!({ "ok": true }));
+                Flow::Continue
+            }
+            Call::UnsubscribeAuthentication => {
+                self.tag.set_authentication_events(false);
+                echo.data(session, &json!({ "ok": true }));
+                Flow::Continue
+            }
+        }
+    }
+}
+
+impl Handler for GameConnection {
+    fn opened(&mut self, session: &Arc<Session>) {
+        session.set_tag(self.tag.clone());
+        session.set_alarm_in_ms(self.edge.limits.unauthenticated_ms_max);
+    }
+
+    async fn message(&mut self, message: Message<'_>, session: &Arc<Session>) -> Flow {
+        match message {
+            Message::Text(text) => self.text(text, session).await,
+            // A binary frame that holds text is treated as text (spec 2.1).
+            Message::Binary(bytes) => match simdutf8::basic::from_utf8(bytes) {
+                Ok(text) => self.text(text, session).await,
+                Err(_) => self.not_a_request(&EnvelopeError::NotAnObject, session),
+            },
+        }
+    }
+
+    async fn alarm(&mut self, session: &Arc<Session>) -> Flow {
+        let Some(held) = &mut self.authenticated else {
+            return Flow::Close(CloseCode::POLICY, "not authenticated in time");
+        };
+        if held.told_expiring {
+            return Flow::Close(CloseCode::POLICY, "token expired");
+        }
+        held.told_expiring = true;
+        if self.tag.wants_authentication_events() {
+            let expires_at = held.caller.expires_at_ms;
+            let data = json!({ "event": "expiring", "expires_at": expires_at });
+            reply::event(session, "authentication", &data);
+        }
+        self.set_alarm(session);
+        Flow::Continue
+    }
+
+    fn closed(&mut self, _session: &Arc<Session>, _reason: CloseReason) {
+        let present = self.authenticated.take().and_then(|held| held.present);
+        let Some(present) = present else { return };
+        let (edge, client_id) = (Arc::clone(&self.edge), self.client_id.clone());
+        let fam = present.fam().to_owned();
+        drop(present);
+        tokio::spawn(async move {
+            if let Err(error) = pairing::note_seen(&edge.core, edge.stage, &client_id, &fam).await {
+                tracing::debug!(%error, "when a game was last seen could not be noted");
+            }
+        });
+    }
+}

@@ -1,0 +1,69 @@
+//! The game's connection: GameLink over WebSocket (`spec 2`). Decode, call one function of core,
+//! encode.
+
+mod authenticate;
+mod connection;
+mod reply;
+mod session;
+mod upgrade;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler as _;
+use crowdlink_core::{Core, Notice};
+use crowdlink_protocol::{ClientId, Stage};
+
+pub use session::GameTag;
+
+use crate::client_address::ClientAddress;
+use crate::live::{AddressKey, CloseCode, Live, Quota};
+
+/// What every game's connection of a stage knows.
+#[derive(Debug)]
+pub struct GameEdge {
+    /// The domain.
+    pub core: Arc<Core>,
+    /// The world it serves.
+    pub stage: Stage,
+    /// The connections.
+    pub live: Arc<Live>,
+    /// How to find a game's address.
+    pub address: ClientAddress,
+    /// Connections of one source address.
+    pub per_address: Arc<Quota<AddressKey>>,
+    /// Connections of one extension.
+    pub per_extension: Arc<Quota<ClientId>>,
+    /// Bounds.
+    pub limits: GameLimits,
+}
+
+/// Bounds of a game's connection (`spec 5`, `spec 2.1`), each a setting.
+#[derive(Clone, Copy, Debug)]
+pub struct GameLimits {
+    /// Largest message once authenticated.
+    pub message_bytes_max: usize,
+    /// How long a connection may stay unauthenticated.
+    pub unauthenticated_ms_max: u64,
+    /// Requests a second.
+    pub requests_per_s_max: u32,
+    /// Requests at once.
+    pub requests_burst_max: u32,
+}
+
+/// Takes every path: those of `spec 2.1` lead to a connection, the others to a 404.
+pub fn router(edge: Arc<GameEdge>) -> Router {
+    Router::new().fallback_service(upgrade::upgrade.with_state(edge))
+}
+
+/// Tells open connections what has happened to the credentials they rest on.
+pub fn notify(live: &Live, notice: &Notice) {
+    live.close_where(
+        |session| session::concerned(session, notice),
+        CloseCode::POLICY,
+        match notice {
+            Notice::Revoked(_) => "revoked",
+            Notice::ExtensionRemoved(_) => "extension removed",
+        },
+    );
+}

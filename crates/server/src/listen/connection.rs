@@ -1,0 +1,131 @@
+//! One connection: HTTP/1.1 until it closes or is upgraded.
+
+use std::error::Error;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use crowdlink_store::Clock;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tower::Service;
+use tower_http::timeout::{DeadlineBody, TimeoutError};
+
+use super::{ConnectionLimits, Peer};
+use crate::shutdown::Shutdown;
+
+/// How long a draining server waits for the first request of a connection that is open already.
+const FIRST_REQUEST_MS_MAX: u64 = 1_000;
+
+/// Serves the connections of one edge.
+#[derive(Clone, Debug)]
+pub(super) struct Connections {
+    http: http1::Builder,
+    router: Router,
+    body_time_max: Duration,
+    shutdown: Shutdown,
+    clock: Arc<dyn Clock>,
+}
+
+impl Connections {
+    pub(super) fn new(
+        router: Router,
+        limits: &ConnectionLimits,
+        shutdown: Shutdown,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(limits.head_time_max)
+            .max_header_size(limits.head_bytes_max)
+            // The read buffer, and with it what a caller can make us hold before a handler looks.
+            // Twice the head, so that a head at its limit is told from one beyond it.
+            .max_buf_size(limits.head_bytes_max.max(8_192).saturating_mul(2));
+        Self {
+            http,
+            router,
+            body_time_max: limits.body_time_max,
+            shutdown,
+            clock,
+        }
+    }
+
+    /// Serves a connection in a task of its own, which ends with the last response or the upgrade.
+    /// The stream goes to hyper as `TokioIo<TcpStream>`, so `Upgraded::downcast` gives it back.
+    pub(super) fn spawn(&self, stream: TcpStream, peer: Peer) {
+        let body_time_max = self.body_time_max;
+        let router = self.router.clone();
+        let asked = Arc::new(Notify::new());
+        let asking = Arc::clone(&asked);
+        let service = service_fn(move |request: Request<Incoming>| {
+            asking.notify_one();
+            let mut request = request.map(|body| bounded(body, body_time_max));
+            request.extensions_mut().insert(peer);
+            router.clone().call(request)
+        });
+        let connection = self
+            .http
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let shutdown = self.shutdown.clone();
+        let clock = Arc::clone(&self.clock);
+        let in_flight = shutdown.in_flight();
+        tokio::spawn(async move {
+            let _in_flight = in_flight;
+            let mut connection = pin!(connection);
+            // A caller who has just connected has its request on the way. Closing now would look
+            // like a refusal, so a connection that never had a request may still send one.
+            let close_now = async {
+                shutdown.draining().await;
+                tokio::select! {
+                    () = asked.notified() => {}
+                    () = clock.sleep_ms(FIRST_REQUEST_MS_MAX) => {}
+                }
+            };
+            let done = tokio::select! {
+                done = connection.as_mut() => done,
+                () = shutdown.ended() => return,
+                () = close_now => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        done = connection => done,
+                        () = shutdown.ended() => return,
+                    }
+                }
+            };
+            if let Err(error) = done {
+                // Callers break connections all day; the error holds nothing they sent.
+                tracing::debug!(%error, "connection failed");
+            }
+        });
+    }
+}
+
+/// A body that fails when it is not there in time. Most requests have none and need no timer.
+fn bounded(body: Incoming, time_max: Duration) -> Body {
+    if body.is_end_stream() {
+        Body::empty()
+    } else {
+        Body::new(DeadlineBody::new(time_max, body))
+    }
+}
+
+/// Whether reading a body failed because it was too slow (spec 05, body read timeout): the edge
+/// answers 408.
+pub fn is_body_timeout(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<TimeoutError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

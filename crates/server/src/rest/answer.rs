@@ -1,0 +1,95 @@
+//! Answers: JSON always, refusals as `spec 1.2` wants them.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use crowdlink_core::Error;
+use crowdlink_protocol::ErrorBody;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::access::RequestId;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The answer of a handler.
+pub(super) type Answer = Result<Response, Refusal>;
+
+/// A refusal on its way to [`complete`], which knows the request's id.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal(Error);
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// A JSON answer.
+pub(super) fn json<T: Serialize>(value: &T) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(body) => Ok(([(CONTENT_TYPE, JSON)], body).into_response()),
+        Err(error) => Err(Error::from(error).into()),
+    }
+}
+
+/// An empty success: `{}`, never an empty body.
+pub(super) fn done() -> Answer {
+    Ok(([(CONTENT_TYPE, JSON)], "{}").into_response())
+}
+
+/// Gives every refusal its body: those of handlers, and those of the router, which have none.
+pub(super) async fn complete(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().cloned();
+    let response = next.run(request).await;
+    if let Some(Refusal(error)) = response.extensions().get::<Refusal>() {
+        return error_response(error, id.as_ref());
+    }
+    let error = match response.status() {
+        StatusCode::NOT_FOUND => Error::NotFound("There is nothing here".into()),
+        StatusCode::METHOD_NOT_ALLOWED => Error::MethodNotAllowed,
+        _ => return response,
+    };
+    if response.headers().get(CONTENT_TYPE) == Some(&JSON) {
+        return response;
+    }
+    let (parts, _) = response.into_parts();
+    let mut completed = error_response(&error, id.as_ref());
+    // The router's `Allow` must stay.
+    for (name, value) in &parts.headers {
+        if name == http::header::ALLOW {
+            completed.headers_mut().insert(name, value.clone());
+        }
+    }
+    completed
+}
+
+/// A refusal as REST tells it. Of a fault of ours the log is told what happened, the caller only
+/// the id to ask for.
+pub(crate) fn error_response(error: &Error, id: Option<&RequestId>) -> Response {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let info = if let Error::Internal(detail) = error {
+        let id = id.map_or("", |id| &*id.0);
+        tracing::error!(%detail, id, "request failed");
+        format!("request id {id}")
+    } else {
+        error.info().into_owned()
+    };
+    let body =
+        ErrorBody { reason: error.reason().into_owned(), info, status: status.as_u16() };
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+    let mut response = (status, [(CONTENT_TYPE, JSON)], body).into_response();
+    if let Some(seconds) = error.retry_after_s() {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}

@@ -1,0 +1,60 @@
+//! Who calls: the Authorization header and the address of a request.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Query};
+use crowdlink_core::{Caller, Error, tokens};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use serde::Deserialize;
+
+use super::RestEdge;
+use super::answer::Refusal;
+use crate::listen::Peer;
+
+/// A caller with a good token, within its rate.
+pub(super) struct Authorized(pub(super) Arc<Caller>);
+
+#[derive(Deserialize)]
+struct Named {
+    channel_id: Option<String>,
+}
+
+impl FromRequestParts<Arc<RestEdge>> for Authorized {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        edge: &Arc<RestEdge>,
+    ) -> Result<Self, Self::Rejection> {
+        let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+        let header = match (headers.next(), headers.next()) {
+            (Some(header), None) => header.to_str().ok(),
+            _ => None,
+        };
+        let caller = tokens::authorize(&edge.core, edge.stage, header).await?;
+        edge.core.take_rest(&caller)?;
+        let named = Query::<Named>::try_from_uri(&parts.uri)
+            .map_err(|_| Error::invalid("query", "must be well-formed"))?;
+        caller.check_named_channel(named.channel_id.as_deref())?;
+        Ok(Self(caller))
+    }
+}
+
+/// The address of the one who calls.
+pub(super) struct Address(pub(super) IpAddr);
+
+impl FromRequestParts<Arc<RestEdge>> for Address {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        edge: &Arc<RestEdge>,
+    ) -> Result<Self, Self::Rejection> {
+        // Every request of the accept loop has a peer; without one, none is trusted.
+        let nobody = Peer(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+        let Peer(peer) = parts.extensions.get::<Peer>().copied().unwrap_or(nobody);
+        Ok(Self(edge.address.of(peer, &parts.headers)))
+    }
+}

@@ -1,0 +1,107 @@
+//! Request bodies: JSON whatever their content type says (`spec 3`).
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use crowdlink_core::Error;
+use crowdlink_protocol::{JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::Value;
+
+use super::RestEdge;
+use super::answer::Refusal;
+use crate::listen::is_body_timeout;
+
+/// A body as it came, within the limit.
+pub(super) struct Raw(pub(super) Bytes);
+
+impl FromRequest<Arc<RestEdge>> for Raw {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, edge: &Arc<RestEdge>) -> Result<Self, Self::Rejection> {
+        let bytes_max = edge.body_bytes_max;
+        match Limited::new(request.into_body(), bytes_max).collect().await {
+            Ok(body) => Ok(Self(body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => {
+                Err(Error::TooLarge { bytes_max }.into())
+            }
+            Err(error) if is_body_timeout(&*error) => Err(Error::RequestTimeout.into()),
+            Err(_) => Err(Error::invalid("body", "must arrive whole").into()),
+        }
+    }
+}
+
+/// A JSON body. None at all counts as `{}`; a text that holds an object or a list counts as that,
+/// for some clients encode twice.
+pub(super) struct Json(pub(super) Value);
+
+impl FromRequest<Arc<RestEdge>> for Json {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, edge: &Arc<RestEdge>) -> Result<Self, Self::Rejection> {
+        let Raw(bytes) = Raw::from_request(request, edge).await?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, Error> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    let value = parse_bounded(bytes)?;
+    if let Value::String(text) = &value
+        && let Ok(inner @ (Value::Object(_) | Value::Array(_))) = parse_bounded(text.as_bytes())
+    {
+        return Ok(inner);
+    }
+    Ok(value)
+}
+
+fn parse_bounded(bytes: &[u8]) -> Result<Value, Error> {
+    check_json_bounds(bytes, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX)
+        .map_err(|error| Error::invalid("body", format!("is refused: {error}")))?;
+    serde_json::from_slice(bytes).map_err(|_| Error::invalid("body", "must be JSON"))
+}
+
+/// A field of a JSON body that must be a text.
+pub(super) fn text<'a>(body: &'a Value, field: &'static str) -> Result<Option<&'a str>, Error> {
+    let Value::Object(fields) = body else {
+        return Err(Error::invalid("body", "must be a JSON object"));
+    };
+    match fields.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(Error::invalid(field, "must be a string"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_body_counts_as_an_empty_object() {
+        assert_eq!(parse(b""), Ok(json!({})));
+        assert_eq!(parse(b" \n"), Ok(json!({})));
+    }
+
+    #[test]
+    fn what_was_encoded_twice_is_undone_once() {
+        assert_eq!(parse(br#""{\"pin\":\"A\"}""#), Ok(json!({ "pin": "A" })));
+        assert_eq!(parse(br#""[1]""#), Ok(json!([1])));
+        assert_eq!(parse(br#""1""#), Ok(json!("1")));
+        assert_eq!(parse(br#""no json""#), Ok(json!("no json")));
+    }
+
+    #[test]
+    fn what_is_no_json_or_too_deep_is_refused() {
+        assert!(parse(b"{").is_err());
+        assert!(parse(b"\xff").is_err());
+        assert!(parse("[".repeat(65).as_bytes()).is_err());
+    }
+}

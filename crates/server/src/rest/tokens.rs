@@ -1,0 +1,90 @@
+//! `authtoken`, `token` (`spec 1.4`, `spec 1.5`).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use crowdlink_core::tokens::{self, AuthtokenRequest};
+use crowdlink_core::Error;
+use crowdlink_protocol::{AuthtokenBody, Role, Token, Tokens, ids_of};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::RestEdge;
+use super::answer::{Answer, json};
+use super::authorized::Address;
+use super::body::{Json, Raw};
+
+#[derive(Deserialize)]
+pub(super) struct RoleQuery {
+    role: Option<String>,
+}
+
+/// `POST authtoken`.
+pub(super) async fn authtoken(
+    State(edge): State<Arc<RestEdge>>,
+    Query(query): Query<RoleQuery>,
+    Address(address): Address,
+    Json(body): Json,
+) -> Answer {
+    let body: AuthtokenBody = serde_json::from_value(body)
+        .map_err(|_| Error::invalid("body", "must be a JSON object"))?;
+    let request = authtoken_request(&body, query.role.as_deref(), address)?;
+    let several = request.user_ids.len() > 1;
+    let mut tokens = tokens::authtoken(&edge.core, edge.stage, request).await?;
+    if several {
+        return json(&Tokens { tokens });
+    }
+    let token = tokens.pop().ok_or_else(|| Error::Internal("no token was minted".to_owned()))?;
+    json(&Token { token })
+}
+
+fn authtoken_request(
+    body: &AuthtokenBody,
+    role: Option<&str>,
+    address: IpAddr,
+) -> Result<AuthtokenRequest, Error> {
+    let app_id = one(&body.app_id, "app_id")?;
+    let extension_id = one(&body.extension_id, "extension_id")?;
+    let mut user_ids: Vec<String> = one(&body.user_id, "user_id")?.into_iter().collect();
+    let more = ids_of(&body.user_ids)
+        .ok_or_else(|| Error::invalid("user_ids", "must be a list of ids, or ids with commas"))?;
+    user_ids.extend(more);
+    let role = match one(&body.role, "role")?.as_deref().or(role) {
+        None | Some("") => Role::Viewer,
+        Some(text) => text.parse().map_err(|_| {
+            Error::invalid("role", "must be viewer, broadcaster, moderator, admin or backend")
+        })?,
+    };
+    Ok(AuthtokenRequest {
+        client_id: app_id.or(extension_id),
+        channel_id: one(&body.channel_id, "channel_id")?.unwrap_or_default(),
+        user_ids,
+        role,
+        address,
+    })
+}
+
+/// A text that may come as a number; absent where empty.
+fn one(value: &Value, field: &'static str) -> Result<Option<String>, Error> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            Err(Error::invalid(field, "must be a string"))
+        }
+    }
+}
+
+/// `POST token`: the JWT is the body, bare or as a JSON string.
+pub(super) async fn exchange(
+    State(edge): State<Arc<RestEdge>>,
+    Raw(body): Raw,
+) -> Answer {
+    let text = std::str::from_utf8(&body).map_err(|_| Error::invalid("body", "must be a JWT"))?;
+    let text = text.trim();
+    let jwt = serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned());
+    let token = tokens::exchange(&edge.core, edge.stage, jwt.trim()).await?;
+    json(&Token { token })
+}

@@ -1,0 +1,122 @@
+//! Reads in SQL.
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::schema::unavailable;
+use crate::bounds;
+use crate::contract::{Entry, Record, StoreError};
+
+const GET: &str = "SELECT value, version, expires_at_ms FROM records \
+     WHERE key = ?1 AND (expires_at_ms IS NULL OR expires_at_ms > ?2)";
+// The plus keeps the index on expiry out: pages come in the order of the primary key.
+const SCAN_TO_END: &str = "SELECT value, version, expires_at_ms, key FROM records \
+     WHERE key >= ?1 AND (+expires_at_ms IS NULL OR +expires_at_ms > ?2) ORDER BY key LIMIT ?3";
+const SCAN: &str = "SELECT value, version, expires_at_ms, key FROM records \
+     WHERE key >= ?1 AND (+expires_at_ms IS NULL OR +expires_at_ms > ?2) AND key < ?4 \
+     ORDER BY key LIMIT ?3";
+
+fn record(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
+    let value = row.get_ref(0)?.as_bytes()?;
+    let version: i64 = row.get(1)?;
+    Ok(Record {
+        value: Bytes::copy_from_slice(value),
+        version: version.unsigned_abs(),
+        expires_at_ms: row.get(2)?,
+    })
+}
+
+/// One statement, one snapshot.
+pub(super) fn get(
+    connection: &Connection,
+    now_ms: i64,
+    key: &str,
+) -> Result<Option<Record>, StoreError> {
+    connection
+        .prepare_cached(GET)
+        .and_then(|mut statement| statement.query_row((key, now_ms), record).optional())
+        .map_err(unavailable)
+}
+
+/// Several statements in one read transaction, hence one snapshot.
+pub(super) fn get_many(
+    connection: &Connection,
+    now_ms: i64,
+    keys: &[String],
+) -> Result<Vec<Option<Record>>, StoreError> {
+    let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
+    let mut answer = bounds::Answer::default();
+    let mut records = Vec::with_capacity(keys.len());
+    for key in keys {
+        let record = get(&snapshot, now_ms, key)?;
+        answer.add(record.as_ref().map_or(0, |record| record.value.len()))?;
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// One statement, one snapshot.
+pub(super) fn scan(
+    connection: &Connection,
+    now_ms: i64,
+    prefix: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    let from = match after {
+        // No text lies between a key and the same key with a NUL behind it.
+        Some(after) if after >= prefix => format!("{after}\0"),
+        _ => prefix.to_owned(),
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let end = successor(prefix);
+    let sql = if end.is_some() { SCAN } else { SCAN_TO_END };
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let mut rows = match end {
+        Some(end) => statement.query((from, now_ms, limit, end)),
+        None => statement.query((from, now_ms, limit)),
+    }
+    .map_err(unavailable)?;
+    let mut answer = bounds::Answer::default();
+    let mut page = Vec::new();
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let record = record(row).map_err(unavailable)?;
+        answer.add(record.value.len())?;
+        let key = row.get(3).map_err(unavailable)?;
+        page.push(Entry { key, record });
+    }
+    Ok(page)
+}
+
+/// The least text greater than every text that starts with `prefix`; `None` if there is none. Byte
+/// order of UTF-8 is the order of code points, so the last character that has a successor gets it.
+fn successor(prefix: &str) -> Option<String> {
+    let mut kept = prefix.to_owned();
+    while let Some(last) = kept.pop() {
+        // The range steps over the surrogates.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            kept.push(next);
+            return Some(kept);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_successor_of_a_prefix_is_the_least_text_behind_it() {
+        for (prefix, expected) in [
+            ("a/", Some("a0")),
+            ("\u{7f}", Some("\u{80}")),
+            ("x\u{d7ff}", Some("x\u{e000}")),
+            ("a\u{10FFFF}\u{10FFFF}", Some("b")),
+            ("\u{10FFFF}", None),
+            ("", None),
+        ] {
+            assert_eq!(successor(prefix).as_deref(), expected, "{prefix:?}");
+        }
+    }
+}

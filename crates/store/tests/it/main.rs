@@ -1,0 +1,16 @@
+//! The store from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking, their harness included"
+)]
+
+mod backup;
+mod conformance;
+mod faults;
+mod harness;
+mod kill;
+mod model;
+mod sqlite;
