@@ -1,0 +1,56 @@
+// A real browser that reaches this machine and nothing else, and the server of the test page.
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
+
+import { chromium } from 'playwright-core';
+
+const FILES = {
+  '/': ['page/index.html', 'text/html; charset=utf-8'],
+  '/page.js': ['page/page.js', 'text/javascript'],
+  '/timing.js': ['page/timing.js', 'text/javascript'],
+  '/medkit.umd.js': ['node_modules/@muxy/extensions-js/dist/medkit.umd.js', 'text/javascript'],
+};
+
+/** Debian's Chromium with a profile of its own, which is gone when it is closed. */
+export function startBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium',
+    headless: true,
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--disable-quic',
+      '--no-first-run',
+      // The page library also tries a hosted message service: no name resolves here.
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+    ],
+  });
+}
+
+/** Serves the test page and the library, byte for byte as it was published. */
+export async function startPages() {
+  const server = createServer(async (request, response) => {
+    const file = FILES[request.url];
+    if (!file) {
+      response.writeHead(404).end();
+      return;
+    }
+    const body = await readFile(fileURLToPath(new URL(file[0], import.meta.url)));
+    response.writeHead(200, { 'content-type': file[1], 'cache-control': 'no-store' }).end(body);
+  });
+  await new Promise((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  });
+  const base = `http://127.0.0.1:${server.address().port}/`;
+  const stop = () =>
+    new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+  return { base, stop };
+}

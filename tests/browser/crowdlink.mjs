@@ -1,0 +1,99 @@
+// Starts the built server with a data folder of its own on free ports, and ends it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const START_MS_MAX = 30_000;
+const STOP_MS_MAX = 15_000;
+const LOG_LINES_MAX = 200;
+
+const LISTENERS = ['sandbox-rest', 'sandbox-gamelink', 'production-rest', 'production-gamelink', 'ops'];
+
+/** Starts the program in CROWDLINK_BIN; resolves when all its listeners accept. */
+export async function startCrowdlink() {
+  const program = process.env.CROWDLINK_BIN;
+  if (!program) throw new Error('CROWDLINK_BIN is not set: start this as `cargo xtask browser`');
+  const data = await mkdtemp(join(tmpdir(), 'crowdlink-browser-'));
+  const flags = LISTENERS.flatMap((name) => [`--${name}`, '127.0.0.1:0']);
+  const child = spawn(program, ['--data', data, ...flags], {
+    cwd: data,
+    // Settings of whoever runs the tests are not for this server, and it refuses unknown ones.
+    env: Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith('CROWDLINK_')),
+    ),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log = keepLog(child);
+  const server = new Crowdlink(child, data, log);
+  try {
+    server.addresses = await readyLine(child);
+  } catch (error) {
+    await server.stop().catch(() => {});
+    throw new Error(`the server did not start: ${error.message}\n${log.join('\n')}`);
+  }
+  return server;
+}
+
+class Crowdlink {
+  constructor(child, data, log) {
+    this.child = child;
+    this.data = data;
+    this.log = log;
+    this.ended = new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+      child.once('error', (error) => resolve({ error }));
+    });
+  }
+
+  /** Base address of the sandbox's REST side. */
+  get rest() {
+    return `http://${this.addresses['sandbox-rest']}`;
+  }
+
+  /** Where a game of this extension connects. */
+  game(extension) {
+    return `ws://${this.addresses['sandbox-gamelink']}/0.0.1/${extension}`;
+  }
+
+  /** Ends the server as an operator would, and rejects if it does not end well. */
+  async stop() {
+    this.child.kill('SIGTERM');
+    const killed = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS_MAX);
+    const end = await this.ended;
+    clearTimeout(killed);
+    await rm(this.data, { recursive: true, force: true });
+    if (end.code !== 0) {
+      throw new Error(`the server ended with ${JSON.stringify(end)}\n${this.log.join('\n')}`);
+    }
+  }
+}
+
+function keepLog(child) {
+  const log = [];
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    log.push(line);
+    if (log.length > LOG_LINES_MAX) log.shift();
+  });
+  return log;
+}
+
+/** `ready sandbox-rest=ADDR …` as an object. */
+async function readyLine(child) {
+  const lines = createInterface({ input: child.stdout });
+  const stopWaiting = new AbortController();
+  const signal = AbortSignal.any([stopWaiting.signal, AbortSignal.timeout(START_MS_MAX)]);
+  const exited = () => stopWaiting.abort(new Error('it ended'));
+  child.once('exit', exited);
+  child.once('error', exited);
+  for (;;) {
+    const [line] = await once(lines, 'line', { signal }).catch(() => {
+      throw signal.reason;
+    });
+    if (!line.startsWith('ready ')) continue;
+    child.off('exit', exited);
+    return Object.fromEntries(line.split(' ').slice(1).map((pair) => pair.split('=')));
+  }
+}

@@ -1,0 +1,246 @@
+//! Installs what is missing, and only that. Nothing here is asked of the user, and a thing that
+//! cannot be installed fails the run: a suite is never skipped for want of a service.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::job::{self, BUILD_LIMIT};
+use crate::paths::Paths;
+
+/// Oldest node with the test runner's reporters and the browser driver's needs.
+const NODE_MAJOR_MIN: u32 = 20;
+
+/// A Debian package and how to see that it is not needed.
+struct Package {
+    name: &'static str,
+    there: fn() -> bool,
+}
+
+const CHROMIUM: Package = Package {
+    name: "chromium",
+    there: || runs("chromium", "--version"),
+};
+const VENV: Package = Package {
+    name: "python3-venv",
+    there: python_makes_environments,
+};
+
+/// A tool of cargo, built once into the target folder.
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+    options: &'static [&'static str],
+}
+
+const NEXTEST: Tool = Tool {
+    name: "cargo-nextest",
+    version: "0.9.143",
+    options: &[],
+};
+const MACHETE: Tool = Tool {
+    name: "cargo-machete",
+    version: "0.9.2",
+    options: &[],
+};
+const DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    options: &["--no-default-features"],
+};
+const FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    options: &[],
+};
+
+/// Everything `cargo xtask test` needs.
+pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
+    packages(&[CHROMIUM, VENV])?;
+    for_rust(paths)?;
+    for_autobahn(paths)?;
+    for_browser(paths)
+}
+
+/// The runner of the Rust tests.
+pub(crate) fn for_rust(paths: &Paths) -> Result<()> {
+    if job::ask(&mut paths.cargo(&["nextest", "--version"])).is_some() {
+        return Ok(());
+    }
+    tool(paths, &NEXTEST)
+}
+
+/// The conformance suite, in a Python environment of its own.
+pub(crate) fn for_autobahn(paths: &Paths) -> Result<()> {
+    packages(&[VENV])?;
+    let wanted = paths.root.join("xtask").join("requirements.txt");
+    let stamp = paths.venv().join("installed");
+    if same(&wanted, &stamp) {
+        return Ok(());
+    }
+    println!("installing the WebSocket conformance suite");
+    let mut create = paths.command("python3");
+    job::must(
+        create.args(["-m", "venv", "--clear"]).arg(paths.venv()),
+        BUILD_LIMIT,
+    )?;
+    let pip = paths.venv().join("bin").join("pip");
+    let mut install = paths.command(&pip.to_string_lossy());
+    install.args([
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--require-hashes",
+        "--requirement",
+    ]);
+    job::must(install.arg(&wanted), BUILD_LIMIT)?;
+    stamped(&wanted, &stamp)
+}
+
+/// The browser, its driver and the page library under test.
+pub(crate) fn for_browser(paths: &Paths) -> Result<()> {
+    packages(&[CHROMIUM])?;
+    require_node()?;
+    let wanted = paths.browser().join("package-lock.json");
+    let stamp = paths.browser().join("node_modules").join(".installed");
+    if same(&wanted, &stamp) {
+        return Ok(());
+    }
+    println!("installing the browser suite's packages");
+    let mut install = paths.command("npm");
+    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    job::must(install.current_dir(paths.browser()), BUILD_LIMIT)?;
+    stamped(&wanted, &stamp)
+}
+
+/// The checkers of dependencies.
+pub(crate) fn for_lint(paths: &Paths) -> Result<()> {
+    tool(paths, &MACHETE)?;
+    tool(paths, &DENY)
+}
+
+/// The fuzzer's driver.
+pub(crate) fn for_fuzz(paths: &Paths) -> Result<()> {
+    tool(paths, &FUZZ)
+}
+
+fn tool(paths: &Paths, tool: &Tool) -> Result<()> {
+    let installed = paths
+        .tools()
+        .join(format!("{}-{}", tool.name, tool.version));
+    if installed.exists() {
+        return Ok(());
+    }
+    println!("installing {} {}", tool.name, tool.version);
+    let mut install = paths.cargo(&["install", "--locked", "--quiet", "--root"]);
+    install
+        .arg(paths.tools())
+        .arg(format!("{}@{}", tool.name, tool.version))
+        .args(tool.options);
+    // Its own target folder: the tool's dependencies are no use to the workspace.
+    install.env("CARGO_TARGET_DIR", paths.own().join("tools-build"));
+    // The tool runs for seconds: an optimised build would cost more than it saves.
+    install
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
+    install.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    job::must(&mut install, BUILD_LIMIT)?;
+    fs::write(&installed, "").with_context(|| format!("cannot write {}", installed.display()))
+}
+
+fn packages(wanted: &[Package]) -> Result<()> {
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|package| !(package.there)())
+        .map(|package| package.name)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("installing Debian packages: {}", missing.join(" "));
+    apt(&["update", "--quiet=2"])?;
+    let mut arguments = vec!["install", "--yes", "--quiet=2", "--no-install-recommends"];
+    arguments.extend(&missing);
+    apt(&arguments)?;
+    match wanted.iter().find(|package| !(package.there)()) {
+        Some(package) => bail!("{} is installed and yet does not work", package.name),
+        None => Ok(()),
+    }
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("apt-get")
+    } else {
+        let mut command = Command::new("sudo");
+        // Fails at once where a password would be asked for.
+        command.args(["--non-interactive", "apt-get"]);
+        command
+    };
+    command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    job::must(&mut command, BUILD_LIMIT).context("install the packages above by hand")
+}
+
+fn runs(program: &str, argument: &str) -> bool {
+    job::ask(Command::new(program).arg(argument)).is_some()
+}
+
+fn python_makes_environments() -> bool {
+    job::ask(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_some()
+}
+
+fn require_node() -> Result<()> {
+    let version = job::ask(Command::new("node").arg("--version").stderr(Stdio::null()))
+        .with_context(|| format!("the browser suite needs node {NODE_MAJOR_MIN} or later"))?;
+    if node_major(&version).is_some_and(|major| major >= NODE_MAJOR_MIN) {
+        return Ok(());
+    }
+    bail!(
+        "the browser suite needs node {NODE_MAJOR_MIN} or later, here is {}",
+        version.trim()
+    )
+}
+
+fn node_major(version: &str) -> Option<u32> {
+    version
+        .trim()
+        .strip_prefix('v')?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// Whether the stamp says that just this was installed.
+fn same(wanted: &Path, stamp: &Path) -> bool {
+    match (fs::read(wanted), fs::read(stamp)) {
+        (Ok(wanted), Ok(stamp)) => wanted == stamp,
+        _ => false,
+    }
+}
+
+fn stamped(wanted: &Path, stamp: &Path) -> Result<()> {
+    fs::copy(wanted, stamp).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_of_node_is_read() {
+        assert_eq!(node_major("v20.20.2\n"), Some(20));
+        assert_eq!(node_major("garbage"), None);
+    }
+
+    #[test]
+    fn an_absent_stamp_asks_for_an_installation() {
+        assert!(!same(Path::new("Cargo.toml"), Path::new("no such file")));
+        assert!(same(Path::new("Cargo.toml"), Path::new("Cargo.toml")));
+    }
+}
