@@ -13,6 +13,12 @@ const SCHEMA: i64 = 1;
 /// Marks a file as ours: "CRWD".
 const APPLICATION_ID: i64 = 0x4352_5744;
 
+/// Memory for pages on the connection that writes.
+const WRITER_CACHE_KIB: i64 = 32 * 1_024;
+
+/// Pause between two looks at a database that is locked, in ms.
+const BUSY_PAUSE_MS: u64 = 10;
+
 const CREATE: &str = "
     CREATE TABLE records (
         key TEXT PRIMARY KEY NOT NULL,
@@ -40,6 +46,15 @@ pub(super) enum Identity {
 
 /// Tells an empty database from one of ours, and refuses everything else without touching it.
 pub(super) fn identify(connection: &Connection) -> Result<Identity, StoreError> {
+    if !connection.is_autocommit() {
+        return identify_snapshot(connection);
+    }
+    // One snapshot: another process may be making the tables at this moment.
+    let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
+    identify_snapshot(&snapshot)
+}
+
+fn identify_snapshot(connection: &Connection) -> Result<Identity, StoreError> {
     let id: i64 = connection
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .map_err(unreadable)?;
@@ -76,7 +91,11 @@ fn unreadable(error: rusqlite::Error) -> StoreError {
 pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, options)?;
     identify(&connection)?;
-    durable(&connection)?;
+    durable(&connection, options)?;
+    // Pages of a large group stay in memory until its commit, else they are written twice.
+    connection
+        .pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
+        .map_err(unavailable)?;
     if let Some(pages) = options.database_pages_max {
         connection
             .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
@@ -100,7 +119,7 @@ pub(super) fn open_checkpointer(
 ) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, options)?;
     identify(&connection)?;
-    durable(&connection)?;
+    durable(&connection, options)?;
     Ok(connection)
 }
 
@@ -122,10 +141,11 @@ pub(super) fn connect(
 }
 
 /// The settings on which "acknowledged means durable" rests.
-fn durable(connection: &Connection) -> Result<(), StoreError> {
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-        .map_err(unavailable)?;
+fn durable(connection: &Connection, options: &SqliteOptions) -> Result<(), StoreError> {
+    let mode: String = until_free(options, || {
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+    })
+    .map_err(unavailable)?;
     if mode != "wal" {
         return Err(StoreError::Unavailable(format!(
             "this file system cannot hold a write-ahead log (journal mode {mode})"
@@ -144,6 +164,23 @@ fn durable(connection: &Connection) -> Result<(), StoreError> {
     connection
         .pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))
         .map_err(unavailable)
+}
+
+/// SQLite does not wait by itself where waiting might never end, as when two processes turn on the
+/// log of a new database at the same moment. One of them will have done it when the other looks again.
+fn until_free<T>(
+    options: &SqliteOptions,
+    mut attempt: impl FnMut() -> Result<T, rusqlite::Error>,
+) -> Result<T, rusqlite::Error> {
+    for _ in 0..options.busy_timeout_ms / BUSY_PAUSE_MS {
+        match attempt() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(Duration::from_millis(BUSY_PAUSE_MS));
+            }
+            answer => return answer,
+        }
+    }
+    attempt()
 }
 
 fn create(connection: &mut Connection) -> Result<(), StoreError> {

@@ -159,7 +159,7 @@ async fn a_newer_schema_is_refused_politely() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn several_may_open_a_new_store_at_the_same_moment() {
-    for _ in 0..5 {
+    for _ in 0..20 {
         let directory = tempdir().unwrap();
         let path = directory.path().to_owned();
         let opening = (0..4).map(|_| {
