@@ -4,8 +4,10 @@
 //! what.
 
 pub mod access;
+pub mod app;
 pub mod cli;
 pub mod client_address;
+pub mod commands;
 pub mod gamelink;
 pub mod listen;
 pub mod live;

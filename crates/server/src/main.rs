@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use crowdlink_server::cli::{Cli, Command};
-use crowdlink_server::logging;
 use crowdlink_server::settings::{self, Settings, Sources};
+use crowdlink_server::{commands, logging};
 
 /// Bad usage, as in clap: an unknown flag and an unknown setting end alike.
 const USAGE: u8 = 2;
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(&error, USAGE),
     };
-    match run(cli.into_command(), &settings) {
+    match run(cli.into_command(), settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
     }
@@ -39,30 +39,19 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn run(command: Command, _settings: &Settings) -> anyhow::Result<()> {
+fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
     match command {
-        Command::Settings(how) => {
-            let page = if how.markdown {
-                settings::markdown()
-            } else {
-                settings::text()
-            };
-            print(&page)
-        }
-        Command::Dev(_)
-        | Command::Serve(_)
-        | Command::Doctor(_)
-        | Command::Extension(_)
-        | Command::Token(_)
-        | Command::Backup(_)
-        | Command::Restore(_) => anyhow::bail!("not wired yet"),
-    }
-}
-
-/// A reader that has seen enough, such as `head`, is no error.
-fn print(page: &str) -> anyhow::Result<()> {
-    match io::stdout().lock().write_all(page.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        Ok(()) | Err(_) => Ok(()),
+        Command::Dev(start) => commands::serve(settings, &start, true),
+        Command::Serve(start) => commands::serve(settings, &start, false),
+        Command::Extension(command) => commands::extension(&settings, command),
+        Command::Token(command) => commands::token(&settings, command),
+        Command::Backup(args) => commands::backup(&settings, &args),
+        Command::Restore(args) => commands::restore(&settings, &args),
+        Command::Settings(how) => commands::print(&if how.markdown {
+            settings::markdown()
+        } else {
+            settings::text()
+        }),
+        Command::Doctor(_) => anyhow::bail!("not wired yet"),
     }
 }

@@ -3,7 +3,9 @@
 use crowdlink_protocol::{ClientId, Grant, Stage};
 use crowdlink_store::Commit;
 
+use super::Channel;
 use super::in_extension::{PINS_BY_CHANNEL, pin_key};
+use super::in_game::end_game_pins;
 use crate::caller::Caller;
 use crate::core::Core;
 use crate::error::Error;
@@ -16,7 +18,7 @@ const GRANTS_LISTED_MAX: usize = 1_000;
 
 /// The games paired with the caller's channel, the oldest first.
 pub async fn grants(core: &Core, caller: &Caller) -> Result<Vec<Grant>, Error> {
-    let families = families(core, caller).await?;
+    let families = families(core, &Channel::of(caller)?).await?;
     Ok(families
         .into_iter()
         .map(|Stored { value: family, .. }| Grant {
@@ -29,9 +31,13 @@ pub async fn grants(core: &Core, caller: &Caller) -> Result<Vec<Grant>, Error> {
         .collect())
 }
 
-async fn families(core: &Core, caller: &Caller) -> Result<Vec<Stored<Family>>, Error> {
-    let channel_id = caller.broadcaster_channel()?;
-    let prefix = FAMILIES_BY_CHANNEL.key(caller.stage, caller.client_id(), &[channel_id]) + "/";
+async fn families(core: &Core, channel: &Channel<'_>) -> Result<Vec<Stored<Family>>, Error> {
+    let Channel {
+        stage,
+        client_id,
+        channel_id,
+    } = *channel;
+    let prefix = FAMILIES_BY_CHANNEL.key(stage, client_id, &[channel_id]) + "/";
     let store = &*core.world.store;
     let index = FAMILIES_BY_CHANNEL
         .scan(store, &prefix, None, GRANTS_LISTED_MAX)
@@ -39,7 +45,7 @@ async fn families(core: &Core, caller: &Caller) -> Result<Vec<Stored<Family>>, E
     let mut families = Vec::with_capacity(index.len());
     for entry in index {
         let id = entry.key.rsplit('/').next().unwrap_or_default();
-        let key = FAMILIES.key(caller.stage, caller.client_id(), &[id]);
+        let key = FAMILIES.key(stage, client_id, &[id]);
         families.extend(FAMILIES.get(store, &key).await?);
     }
     Ok(families)
@@ -66,26 +72,49 @@ pub async fn revoke_one(core: &Core, caller: &Caller, id: &str) -> Result<(), Er
     Err(Error::Internal("the family kept changing".into()))
 }
 
-/// Ends every paired game of the channel, and its PINs that nobody has redeemed yet.
+/// Ends every paired game of the caller's channel, and its PINs that nobody has redeemed yet.
 pub async fn revoke_all(core: &Core, caller: &Caller) -> Result<(), Error> {
+    end_games(core, &Channel::of(caller)?).await
+}
+
+/// Ends everything that a channel has granted in either direction, for an operator.
+pub async fn revoke_channel(
+    core: &Core,
+    stage: Stage,
+    client_id: &ClientId,
+    channel_id: &str,
+) -> Result<(), Error> {
+    let channel = Channel {
+        stage,
+        client_id,
+        channel_id,
+    };
+    end_games(core, &channel).await?;
+    end_game_pins(core, &channel).await
+}
+
+async fn end_games(core: &Core, channel: &Channel<'_>) -> Result<(), Error> {
     // PINs first: none may become a game while the games are ended.
-    end_pins(core, caller).await?;
+    end_pins(core, channel).await?;
     for attempt in 1..=CONFLICT_TRIES_MAX {
-        let families = families(core, caller).await?;
+        let families = families(core, channel).await?;
         if families.is_empty() {
             return Ok(());
         }
         for family in families {
-            revoke_family(core, caller.stage, caller.client_id(), &family).await?;
+            revoke_family(core, channel.stage, channel.client_id, &family).await?;
         }
         core.world.pause_before_retry(attempt).await?;
     }
     Err(Error::Internal("games kept pairing".into()))
 }
 
-async fn end_pins(core: &Core, caller: &Caller) -> Result<(), Error> {
-    let (stage, client_id) = (caller.stage, caller.client_id());
-    let channel_id = caller.broadcaster_channel()?;
+async fn end_pins(core: &Core, channel: &Channel<'_>) -> Result<(), Error> {
+    let Channel {
+        stage,
+        client_id,
+        channel_id,
+    } = *channel;
     let prefix = PINS_BY_CHANNEL.key(stage, client_id, &[channel_id]) + "/";
     let index = core
         .world

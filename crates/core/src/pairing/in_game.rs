@@ -7,6 +7,7 @@ use crowdlink_protocol::{ClientId, Stage};
 use crowdlink_store::{Commit, Expect};
 use serde::{Deserialize, Serialize};
 
+use super::Channel;
 use super::pin::{self, PinRecord};
 use crate::caller::Caller;
 use crate::core::Core;
@@ -181,13 +182,17 @@ async fn activate(
 
 /// Whether the channel has granted anything by direction B.
 pub async fn pin_token_exists(core: &Core, caller: &Caller) -> Result<bool, Error> {
-    let prefix = channel_prefix(caller)?;
+    let prefix = prefix_of(&Channel::of(caller)?);
     Ok(!core.world.store.scan(&prefix, None, 1).await?.is_empty())
 }
 
-/// Ends everything the channel has granted by direction B, at once.
+/// Ends everything the caller's channel has granted by direction B, at once.
 pub async fn revoke_game_pins(core: &Core, caller: &Caller) -> Result<(), Error> {
-    let prefix = channel_prefix(caller)?;
+    end_game_pins(core, &Channel::of(caller)?).await
+}
+
+pub(super) async fn end_game_pins(core: &Core, channel: &Channel<'_>) -> Result<(), Error> {
+    let prefix = prefix_of(channel);
     loop {
         let page = core
             .world
@@ -203,8 +208,8 @@ pub async fn revoke_game_pins(core: &Core, caller: &Caller) -> Result<(), Error>
             // Ids are ours and need no decoding.
             let grant = entry.key.rsplit('/').next().unwrap_or_default().to_owned();
             commit = commit.delete(&entry.key).delete(GRANTS.key(
-                caller.stage,
-                caller.client_id(),
+                channel.stage,
+                channel.client_id,
                 &[&grant],
             ));
             commit = revocation_write(core, commit, &grant)?;
@@ -217,10 +222,13 @@ pub async fn revoke_game_pins(core: &Core, caller: &Caller) -> Result<(), Error>
     }
 }
 
-fn channel_prefix(caller: &Caller) -> Result<String, Error> {
-    let channel_id = caller.broadcaster_channel()?;
-    let key = GRANTS_BY_CHANNEL.key(caller.stage, caller.client_id(), &[channel_id]);
-    Ok(format!("{key}/"))
+fn prefix_of(channel: &Channel<'_>) -> String {
+    let Channel {
+        stage,
+        client_id,
+        channel_id,
+    } = *channel;
+    GRANTS_BY_CHANNEL.key(stage, client_id, &[channel_id]) + "/"
 }
 
 /// Tells, to anybody, whether a PIN waits to be redeemed or a token of direction B is good.

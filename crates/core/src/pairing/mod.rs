@@ -5,7 +5,7 @@ mod in_extension;
 mod in_game;
 mod pin;
 
-pub use grants::{grants, note_seen, revoke_all, revoke_one};
+pub use grants::{grants, note_seen, revoke_all, revoke_channel, revoke_one};
 pub use in_extension::{create_pin, redeem_pin};
 pub use in_game::{
     Checked, GamePin, check, create_game_pin, pin_token_exists, revoke_game_pins, validate_pin,
@@ -15,7 +15,30 @@ pub use pin::{PIN_ALPHABET, PIN_CHARS};
 
 use std::fmt;
 
-use crate::caller::Revocable;
+use crowdlink_protocol::{ClientId, Stage};
+
+use crate::caller::{Caller, Revocable};
+use crate::error::Error;
+
+/// A channel of an extension on a stage.
+#[derive(Clone, Copy, Debug)]
+struct Channel<'a> {
+    stage: Stage,
+    client_id: &'a ClientId,
+    channel_id: &'a str,
+}
+
+impl<'a> Channel<'a> {
+    /// The channel of a broadcaster; a refusal to anybody else.
+    fn of(caller: &'a Caller) -> Result<Self, Error> {
+        let channel_id = caller.broadcaster_channel()?;
+        Ok(Self {
+            stage: caller.stage,
+            client_id: caller.client_id(),
+            channel_id,
+        })
+    }
+}
 
 /// What a paired game gets (`spec 2.3`).
 #[derive(Clone, PartialEq, Eq)]

@@ -138,7 +138,11 @@ async fn update_with(
 ) -> Result<Extension, Error> {
     let key = key_of(client_id);
     for attempt in 1..=CONFLICT_TRIES_MAX {
-        let record = world.store.get(&key).await?.ok_or(Error::ExtensionNotFound)?;
+        let record = world
+            .store
+            .get(&key)
+            .await?
+            .ok_or(Error::ExtensionNotFound)?;
         let mut extension: Extension = serde_json::from_slice(&record.value)?;
         change(&mut extension)?;
         let commit = Commit::new()
@@ -207,11 +211,16 @@ pub async fn rotate_secret(
                 old.retire_at = Some(old.retire_at.unwrap_or(i64::MAX).min(retire_at));
             }
         }
-        extension.secrets.insert(0, extension_secret(world, secret.clone()));
+        extension
+            .secrets
+            .insert(0, extension_secret(world, secret.clone()));
         Ok(())
     })
     .await?;
-    Ok(RotatedSecret { secret, old_retire_at })
+    Ok(RotatedSecret {
+        secret,
+        old_retire_at,
+    })
 }
 
 /// Puts a new key in front of the key ring; what the old ones signed stays valid until it expires.

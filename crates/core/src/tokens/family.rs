@@ -246,6 +246,27 @@ pub(crate) async fn revoke_family(
     Ok(true)
 }
 
+/// Ends a family by its id, for an operator.
+pub async fn revoke_family_by_id(
+    core: &Core,
+    stage: Stage,
+    client_id: &ClientId,
+    fam: &str,
+) -> Result<(), Error> {
+    let key = FAMILIES.key(stage, client_id, &[fam]);
+    for attempt in 1..=CONFLICT_TRIES_MAX {
+        let family = FAMILIES
+            .get(&*core.world.store, &key)
+            .await?
+            .ok_or_else(|| Error::NotFound("No such family".into()))?;
+        if revoke_family(core, stage, client_id, &family).await? {
+            return Ok(());
+        }
+        core.world.pause_before_retry(attempt).await?;
+    }
+    Err(Error::Internal("the family kept changing".into()))
+}
+
 /// Notes that a family's game was there just now. Best effort.
 pub(crate) async fn note_seen(
     core: &Core,

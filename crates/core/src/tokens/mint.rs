@@ -88,3 +88,61 @@ pub(crate) fn pending_token(
     };
     mint(core, stage, client_id, core.lifetimes.access_ms, claims)
 }
+
+/// A token that an operator asks for.
+#[derive(Clone, Debug)]
+pub struct MintRequest {
+    /// The world it is for.
+    pub stage: Stage,
+    /// The extension.
+    pub client_id: ClientId,
+    /// The role.
+    pub role: Role,
+    /// The channel; none for all of them.
+    pub channel_id: Option<String>,
+    /// The user; for a broadcaster the channel's.
+    pub user_id: Option<String>,
+    /// How long it is valid.
+    pub lifetime_ms: u64,
+}
+
+/// Mints a token for an operator, who sits at the machine and may do anything. No longer than an
+/// access token lives, so that a revocation outlives it.
+pub async fn mint_by_hand(core: &Core, request: MintRequest) -> Result<String, Error> {
+    let MintRequest {
+        stage,
+        client_id,
+        role,
+        channel_id,
+        user_id,
+        lifetime_ms,
+    } = request;
+    core.extension(stage, &client_id)
+        .await?
+        .ok_or(Error::ExtensionNotFound)?;
+    if lifetime_ms > core.lifetimes.access_ms {
+        let expected = format!("must be at most {} s", core.lifetimes.access_ms / 1_000);
+        return Err(Error::invalid("lifetime", expected));
+    }
+    if channel_id.is_none() && !role.is_trusted() {
+        return Err(Error::invalid("channel", "is required for this role"));
+    }
+    let user_id = if role == Role::Broadcaster {
+        channel_id.clone()
+    } else {
+        user_id
+    };
+    let opaque = match (&user_id, role.is_trusted()) {
+        (Some(user_id), _) => Some(format!("U{user_id}")),
+        (None, true) => None,
+        (None, false) => Some(format!("A{}", core.world.id())),
+    };
+    let claims = Claims {
+        channel_id: channel_id.or_else(|| Some("all".to_owned())),
+        user_id,
+        opaque_user_id: opaque,
+        role: Some(role),
+        ..Claims::default()
+    };
+    mint(core, stage, &client_id, lifetime_ms, claims)
+}

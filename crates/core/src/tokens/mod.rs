@@ -14,10 +14,11 @@ pub(crate) use authtoken::Askers;
 pub use authtoken::{AuthtokenRequest, authtoken};
 pub use exchange::exchange;
 pub(crate) use family::{FAMILIES, FAMILIES_BY_CHANNEL, create_family, note_seen, revoke_family};
-pub use family::{Family, refresh};
+pub use family::{Family, refresh, revoke_family_by_id};
 pub use header::{Authorization, parse_authorization};
 pub use jws::{Parts, Unverified, inspect};
 pub(crate) use mint::pending_token;
+pub use mint::{MintRequest, mint_by_hand};
 pub use revocation::revoke;
 pub(crate) use revocation::{
     Revocations, TOPIC as REVOKED_TOPIC, announce, catch_up, revocation_write,

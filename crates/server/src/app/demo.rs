@@ -44,9 +44,10 @@ impl Demo {
             let bound = bound.iter().find(|bound| bound.name == name)?;
             bound.listener.local_addr().ok()
         };
-        let (Some(rest), Some(gamelink)) =
-            (address(EdgeName::SandboxRest), address(EdgeName::SandboxGamelink))
-        else {
+        let (Some(rest), Some(gamelink)) = (
+            address(EdgeName::SandboxRest),
+            address(EdgeName::SandboxGamelink),
+        ) else {
             return String::new();
         };
         steps(rest, gamelink)

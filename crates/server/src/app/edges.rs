@@ -59,14 +59,20 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
     let edge = |bound: Bound| {
         let name = bound.name;
         let http = app.metrics.http.clone();
-        Edge { bound, router: observed(router(name), name.stage(), http, Arc::clone(&ids)) }
+        Edge {
+            bound,
+            router: observed(router(name), name.stage(), http, Arc::clone(&ids)),
+        }
     };
     bound.into_iter().map(edge).collect()
 }
 
 /// Tells operators what core and the live connections count themselves.
 pub(super) fn register_figures(metrics: &Metrics, core: &Arc<Core>, live: &Arc<Live>) {
-    let figures = Figures { core: Arc::clone(core), live: Arc::clone(live) };
+    let figures = Figures {
+        core: Arc::clone(core),
+        live: Arc::clone(live),
+    };
     metrics.collect(Box::new(figures));
 }
 
@@ -81,9 +87,21 @@ impl Collector for Figures {
         let stats = self.core.stats();
         let count = |number: usize| ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX));
         let gauges = [
-            ("crowdlink_live_connections", "Open WebSocket connections", self.live.sessions()),
-            ("crowdlink_live_topics", "Topics with subscribers", self.live.hub().topics()),
-            ("crowdlink_extensions", "Registered extensions", stats.extensions),
+            (
+                "crowdlink_live_connections",
+                "Open WebSocket connections",
+                self.live.sessions(),
+            ),
+            (
+                "crowdlink_live_topics",
+                "Topics with subscribers",
+                self.live.hub().topics(),
+            ),
+            (
+                "crowdlink_extensions",
+                "Registered extensions",
+                stats.extensions,
+            ),
         ];
         for (name, help, number) in gauges {
             let gauge = count(number);
@@ -91,8 +109,16 @@ impl Collector for Figures {
             gauge.encode(metric)?;
         }
         let counters = [
-            ("crowdlink_pin_failures", "PINs that were wrong", stats.pin_failures),
-            ("crowdlink_pin_tightened", "PIN tries under attack", stats.pin_tightened),
+            (
+                "crowdlink_pin_failures",
+                "PINs that were wrong",
+                stats.pin_failures,
+            ),
+            (
+                "crowdlink_pin_tightened",
+                "PIN tries under attack",
+                stats.pin_tightened,
+            ),
         ];
         for (name, help, number) in counters {
             let counter = ConstCounter::new(number);

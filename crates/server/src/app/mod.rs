@@ -55,7 +55,9 @@ pub fn open_embedded(
 /// The system's randomness.
 pub fn system_random() -> anyhow::Result<Arc<dyn Random>> {
     let random = SeededRandom::from_system();
-    Ok(Arc::new(random.map_err(|error| anyhow::anyhow!("no randomness: {error}"))?))
+    Ok(Arc::new(random.map_err(|error| {
+        anyhow::anyhow!("no randomness: {error}")
+    })?))
 }
 
 /// A server that is set up and serves once [`App::run`] is called.
@@ -105,7 +107,16 @@ impl App {
         );
         edges::register_figures(&metrics, &core, &live);
         let readiness = Arc::new(readiness);
-        Ok(Self { core, live, metrics, shutdown, settings, clock, store, readiness })
+        Ok(Self {
+            core,
+            live,
+            metrics,
+            shutdown,
+            settings,
+            clock,
+            store,
+            readiness,
+        })
     }
 
     /// Serves on listening sockets until the shutdown has run its course. `ready` is called once
@@ -114,7 +125,12 @@ impl App {
         let open_files = listen::raise_open_files(&self.settings.limits);
         let limits = ConnectionLimits::new(&self.settings, open_files);
         let edges = edges::of(self, bound);
-        let serving = listen::serve(edges, limits, self.shutdown.clone(), Arc::clone(&self.clock));
+        let serving = listen::serve(
+            edges,
+            limits,
+            self.shutdown.clone(),
+            Arc::clone(&self.clock),
+        );
         let mut background = JoinSet::new();
         let (core, live) = (Arc::clone(&self.core), Arc::clone(&self.live));
         background.spawn(async move { core.run(|notice| gamelink::notify(&live, &notice)).await });
@@ -135,8 +151,11 @@ impl App {
             }
             drop(in_flight);
         };
-        let (served, (), outcome) =
-            tokio::join!(serving, sockets, self.shutdown.run(&*self.clock, drain_ms_max));
+        let (served, (), outcome) = tokio::join!(
+            serving,
+            sockets,
+            self.shutdown.run(&*self.clock, drain_ms_max)
+        );
         served?;
         Ok(outcome)
     }

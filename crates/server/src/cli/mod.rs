@@ -241,6 +241,9 @@ pub struct BackupArgs {
 pub struct RestoreArgs {
     /// The file `backup` wrote.
     pub file: PathBuf,
+    /// Replace data that is there.
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// How to print the settings.

@@ -73,7 +73,7 @@ fn extension_commands_take_the_flags_of_the_spec() {
     let Command::Extension(ExtensionCommand::RotateSecret(rotate)) = cli.into_command() else {
         panic!("not rotate-secret");
     };
-    assert_eq!(rotate.retire_old_after.ms, 90 * 60_000);
+    assert_eq!(rotate.retire_old_after.unwrap().ms, 90 * 60_000);
     parse("crowdlink extension list");
     parse("crowdlink extension remove --client-id X");
     refuse("crowdlink extension add --owner 7");

@@ -20,6 +20,15 @@ pub enum Stage {
     Production,
 }
 
+impl From<Stage> for crowdlink_protocol::Stage {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Sandbox => Self::Sandbox,
+            Stage::Production => Self::Production,
+        }
+    }
+}
+
 /// A secret or a token from the command line; it does not print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hidden(String);

@@ -12,7 +12,9 @@ use crate::settings::Settings;
 
 /// Writes a consistent copy of the embedded store.
 pub fn backup(settings: &Settings, args: &BackupArgs) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let file = settings.store.data.join(STORE_FILE);

@@ -33,7 +33,11 @@ async fn add(core: &Core, args: ExtensionAddArgs) -> anyhow::Result<()> {
     let read = |text: &crate::cli::Hidden| {
         Secret::from_base64(text.expose()).map_err(|why| anyhow::anyhow!("--secret {why}"))
     };
-    let secrets = args.secrets.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let secrets = args
+        .secrets
+        .iter()
+        .map(read)
+        .collect::<Result<Vec<_>, _>>()?;
     let made = secrets.is_empty();
     let request = AddExtension {
         client_id: ClientId::new(&args.client_id)?,
@@ -66,13 +70,21 @@ fn list(core: &Core) -> anyhow::Result<()> {
 }
 
 fn describe(text: &mut String, extension: &Extension, now_ms: i64) -> std::fmt::Result {
-    let Extension { client_id, name, owner, .. } = extension;
+    let Extension {
+        client_id,
+        name,
+        owner,
+        ..
+    } = extension;
     writeln!(text, "{client_id}  name={name:?} owner={owner:?}")?;
     if extension.sandbox_takes_platform_tokens {
         writeln!(text, "  its sandbox takes tokens that the platform signed")?;
     }
     if extension.auto_registered {
-        writeln!(text, "  registered by the development server, in the sandbox only")?;
+        writeln!(
+            text,
+            "  registered by the development server, in the sandbox only"
+        )?;
     }
     for secret in &extension.secrets {
         let state = match secret.retire_at {
@@ -80,7 +92,12 @@ fn describe(text: &mut String, extension: &Extension, now_ms: i64) -> std::fmt::
             Some(at_ms) if at_ms <= now_ms => "retired".to_owned(),
             Some(at_ms) => format!("valid until {}", local_time(at_ms)),
         };
-        writeln!(text, "  secret {} of {}, {state}", secret.id, local_time(secret.created_at))?;
+        writeln!(
+            text,
+            "  secret {} of {}, {state}",
+            secret.id,
+            local_time(secret.created_at)
+        )?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crowdlink_store::{Clock, SystemClock};
 
+use tokio::task::JoinHandle;
+
 use super::print;
 use crate::app::{App, Demo, Foundation, open_embedded, system_random};
 use crate::cli::StartArgs;
@@ -14,7 +16,9 @@ use crate::takeover::{self, Door};
 
 /// Runs the server until it is told to end.
 pub fn serve(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(run(settings, start, dev))
 }
 
@@ -26,9 +30,12 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (bound, handover) = takeover::bind_or_take(&settings, start.takeover, &*clock).await?;
     let store = open_embedded(&settings, &clock)?;
-    let foundation =
-        Foundation { store: store.clone(), clock: Arc::clone(&clock), random: system_random()? };
-    let door = Door::open(&settings.store.data, &bound)?;
+    let foundation = Foundation {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        random: system_random()?,
+    };
+    let door = Door::open(&settings.store.data, &bound);
     let app = App::new(settings, foundation, dev).await?;
     let mut hello = String::new();
     if dev {
@@ -37,7 +44,15 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
     }
     let line = format!("{}\n", ready_line(&bound)?);
     let signals = tokio::spawn(app.shutdown.clone().on_signals());
-    let handing = tokio::spawn(door.serve(app.shutdown.clone(), Arc::clone(&clock)));
+    let handing = match door {
+        Ok(door) => Some(tokio::spawn(
+            door.serve(app.shutdown.clone(), Arc::clone(&clock)),
+        )),
+        Err(error) => {
+            tracing::warn!(%error, "a later --takeover will not find this server");
+            None
+        }
+    };
     let ready = || {
         // Where nobody reads, there is nobody to tell.
         let _ = print(&format!("{hello}{line}"));
@@ -57,7 +72,7 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
         Outcome::CutShort => tracing::warn!("the drain was cut short"),
     }
     signals.abort();
-    handing.abort();
+    handing.inspect(JoinHandle::abort);
     store.close().await;
     Ok(())
 }

@@ -49,7 +49,9 @@ async fn revoke(core: &Core, args: &TokenRevokeArgs) -> anyhow::Result<()> {
         tokens::revoke_family_by_id(core, stage, &client_id, fam).await?;
         return print("revoked the family\n");
     }
-    let Some(token) = &args.token else { anyhow::bail!("name a token, a family or a channel") };
+    let Some(token) = &args.token else {
+        anyhow::bail!("name a token, a family or a channel")
+    };
     let text = token.expose();
     let jti = match tokens::inspect(text, core.limits().token_bytes_max) {
         Ok(read) => read

@@ -35,7 +35,11 @@ impl GameConnection {
         echo: Echo<'_>,
         session: &Arc<Session>,
     ) -> Flow {
-        if request.client_id.as_ref().is_some_and(|named| named != self.client_id.as_str()) {
+        if request
+            .client_id
+            .as_ref()
+            .is_some_and(|named| named != self.client_id.as_str())
+        {
             let error = Error::invalid("client_id", "must be the one in the path");
             echo.error(session, &error);
             return Flow::Continue;
@@ -75,7 +79,11 @@ impl GameConnection {
             }
             Credential::Refresh(refresh) => {
                 let silent = |error: Error| {
-                    if error.is_ours() { Failure::Silent(error) } else { Failure::Answer(error) }
+                    if error.is_ours() {
+                        Failure::Silent(error)
+                    } else {
+                        Failure::Answer(error)
+                    }
                 };
                 let refreshed = tokens::refresh(core, stage, client_id, refresh, game_id).await;
                 let paired = refreshed.map_err(silent)?;
@@ -85,7 +93,11 @@ impl GameConnection {
             Credential::Jwt(jwt) => {
                 let caller = tokens::authorize_jwt(core, stage, client_id, jwt).await;
                 let caller = caller.map_err(|error| {
-                    Failure::Answer(if error.is_ours() { error } else { Error::JwtInvalid })
+                    Failure::Answer(if error.is_ours() {
+                        error
+                    } else {
+                        Error::JwtInvalid
+                    })
                 })?;
                 if caller.role != Role::Broadcaster {
                     return Err(Failure::Answer(Error::JwtInvalid));

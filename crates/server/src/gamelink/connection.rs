@@ -4,9 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crowdlink_core::{Caller, Error, Present, pairing};
-use crowdlink_protocol::{
-    Call, CallError, ClientId, EnvelopeError, REQUEST_ID_NONE, Request,
-};
+use crowdlink_protocol::{Call, CallError, ClientId, EnvelopeError, REQUEST_ID_NONE, Request};
 use serde_json::json;
 
 use super::GameEdge;
@@ -66,21 +64,29 @@ impl GameConnection {
 
     /// From now on the connection is a broadcaster; what it subscribed to in another channel ends.
     pub(super) fn become_caller(&mut self, session: &Arc<Session>, caller: Arc<Caller>) {
-        let before = self.authenticated.as_ref().and_then(|held| held.caller.channel_id.clone());
+        let before = self
+            .authenticated
+            .as_ref()
+            .and_then(|held| held.caller.channel_id.clone());
         if before.is_some() && before != caller.channel_id {
             session.live().hub().unsubscribe_all(session);
         }
         let fam = caller.revocable.fam.as_deref();
         let present = fam.map(|fam| self.edge.core.presence().enter(fam));
         self.tag.set_credentials(caller.revocable.clone());
-        self.authenticated =
-            Some(Box::new(Authenticated { caller, present, told_expiring: false }));
+        self.authenticated = Some(Box::new(Authenticated {
+            caller,
+            present,
+            told_expiring: false,
+        }));
         session.set_message_bytes_max(self.edge.limits.message_bytes_max);
         self.set_alarm(session);
     }
 
     fn set_alarm(&self, session: &Arc<Session>) {
-        let Some(held) = &self.authenticated else { return };
+        let Some(held) = &self.authenticated else {
+            return;
+        };
         let skew_ms = self.edge.core.lifetimes().clock_skew_ms;
         let end_ms = held.caller.expires_at_ms.saturating_add_unsigned(skew_ms);
         let next_ms = if held.told_expiring {
@@ -101,10 +107,18 @@ impl GameConnection {
         let echo = Echo::of(&request);
         let limits = &self.edge.limits;
         let now_ms = session.live().clock().monotonic_ms();
-        match self.rate.check(now_ms, limits.requests_per_s_max, limits.requests_burst_max) {
+        match self
+            .rate
+            .check(now_ms, limits.requests_per_s_max, limits.requests_burst_max)
+        {
             Verdict::Allowed => {}
             Verdict::Refused => {
-                echo.error(session, &Error::RateLimited { retry_after_ms: 1_000 });
+                echo.error(
+                    session,
+                    &Error::RateLimited {
+                        retry_after_ms: 1_000,
+                    },
+                );
                 return Flow::Continue;
             }
             Verdict::RefusedTooLong => return Flow::Close(CloseCode::POLICY, "too many requests"),
@@ -127,7 +141,11 @@ impl GameConnection {
             EnvelopeError::Field { action, target, .. } => (action.as_str(), target.as_str()),
             EnvelopeError::NotAnObject | EnvelopeError::Bound(_) => ("", ""),
         };
-        let echo = Echo { request_id: REQUEST_ID_NONE, action, target };
+        let echo = Echo {
+            request_id: REQUEST_ID_NONE,
+            action,
+            target,
+        };
         echo.refusal(session, 400, "Bad Request", &error.to_string());
         if *error != EnvelopeError::NotAnObject {
             self.not_json_in_a_row = 0;

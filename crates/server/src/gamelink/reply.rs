@@ -18,7 +18,11 @@ pub(super) struct Echo<'a> {
 
 impl<'a> Echo<'a> {
     pub(super) fn of(request: &'a Request<'_>) -> Self {
-        Self { request_id: request.request_id, action: &request.action, target: &request.target }
+        Self {
+            request_id: request.request_id,
+            action: &request.action,
+            target: &request.target,
+        }
     }
 
     fn meta(self, session: &Session) -> Meta<'a> {

@@ -35,7 +35,8 @@ impl GameTag {
     }
 
     pub(super) fn set_authentication_events(&self, wanted: bool) {
-        self.wants_authentication_events.store(wanted, Ordering::Relaxed);
+        self.wants_authentication_events
+            .store(wanted, Ordering::Relaxed);
     }
 
     pub(super) fn set_credentials(&self, credentials: Revocable) {
@@ -43,15 +44,22 @@ impl GameTag {
     }
 
     fn rests_on(&self, id: &str) -> bool {
-        self.credentials.lock().as_ref().is_some_and(|held| held.ids().any(|other| other == id))
+        self.credentials
+            .lock()
+            .as_ref()
+            .is_some_and(|held| held.ids().any(|other| other == id))
     }
 }
 
 /// Whether a notice ends a session. Where it was revoked, the session is told first, if it asked
 /// to be (`spec 2.3`).
 pub(super) fn concerned(session: &Arc<Session>, notice: &Notice) -> bool {
-    let Some(tag) = session.tag() else { return false };
-    let Some(tag) = tag.downcast_ref::<GameTag>() else { return false };
+    let Some(tag) = session.tag() else {
+        return false;
+    };
+    let Some(tag) = tag.downcast_ref::<GameTag>() else {
+        return false;
+    };
     match notice {
         Notice::ExtensionRemoved(client_id) => tag.client_id == *client_id,
         Notice::Revoked(id) => {

@@ -23,10 +23,7 @@ use crate::rest::error_response;
 /// When a connection that was refused for want of room may try again.
 const RETRY_AFTER_S: u64 = 5;
 
-pub(super) async fn upgrade(
-    State(edge): State<Arc<GameEdge>>,
-    mut request: Request,
-) -> Response {
+pub(super) async fn upgrade(State(edge): State<Arc<GameEdge>>, mut request: Request) -> Response {
     match accept(&edge, &mut request).await {
         Ok(response) => response,
         Err(error) => {
@@ -42,7 +39,11 @@ async fn accept(edge: &Arc<GameEdge>, request: &mut Request) -> Result<Response,
     let known = edge.core.extension(edge.stage, &path.client_id).await?;
     let client_id = known.ok_or(Error::ExtensionUnknown)?.client_id.clone();
     let nobody = Peer(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
-    let Peer(peer) = request.extensions().get::<Peer>().copied().unwrap_or(nobody);
+    let Peer(peer) = request
+        .extensions()
+        .get::<Peer>()
+        .copied()
+        .unwrap_or(nobody);
     let address = edge.address.of(peer, request.headers());
     let upgrade = match live::upgrade(request, None) {
         Ok(upgrade) => upgrade,
@@ -57,7 +58,11 @@ async fn accept(edge: &Arc<GameEdge>, request: &mut Request) -> Result<Response,
         return Ok(no_room());
     };
     let connection = GameConnection::new(Arc::clone(edge), client_id, address, permits);
-    upgrade.socket.open(Arc::clone(&edge.live), SocketAddr::new(address, peer.port()), connection);
+    upgrade.socket.open(
+        Arc::clone(&edge.live),
+        SocketAddr::new(address, peer.port()),
+        connection,
+    );
     Ok(upgrade.response.map(|()| Body::empty()))
 }
 
@@ -68,6 +73,8 @@ fn decode(segment: &str) -> Option<Cow<'_, str>> {
 fn no_room() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S.into());
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, RETRY_AFTER_S.into());
     response
 }

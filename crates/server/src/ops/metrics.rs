@@ -1,13 +1,13 @@
 //! What is counted, under which name. No label takes a value that callers choose: no channel, no
 //! client id, no raw path.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use parking_lot::RwLock;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -38,40 +38,6 @@ pub struct RouteLabels {
     pub stage: &'static str,
     /// The route as the router knows it.
     pub route: String,
-}
-
-/// What a live connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ConnectionKind {
-    /// A game.
-    Gamelink,
-    /// A viewer.
-    Viewer,
-}
-
-impl EncodeLabelValue for ConnectionKind {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(match self {
-            Self::Gamelink => "gamelink",
-            Self::Viewer => "viewer",
-        })
-    }
-}
-
-/// Labels of live connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct LiveLabels {
-    /// `sandbox` or `production`.
-    pub stage: &'static str,
-    /// What they are.
-    pub kind: ConnectionKind,
-}
-
-/// The stage alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct StageLabels {
-    /// `sandbox` or `production`.
-    pub stage: &'static str,
 }
 
 /// Labels of a call of the store.
@@ -105,10 +71,6 @@ pub struct Metrics {
     registry: RwLock<Registry>,
     /// Requests.
     pub http: HttpMetrics,
-    /// Open WebSocket connections.
-    pub live_connections: Family<LiveLabels, Gauge>,
-    /// Failed PINs.
-    pub pin_failures: Family<StageLabels, Counter>,
     /// Calls of the store.
     pub store: StoreMetrics,
 }
@@ -136,8 +98,6 @@ impl Metrics {
                 requests: Family::default(),
                 seconds: latencies(),
             },
-            live_connections: Family::default(),
-            pin_failures: Family::default(),
             store: StoreMetrics {
                 seconds: latencies(),
             },
@@ -151,10 +111,6 @@ impl Metrics {
                 Unit::Seconds,
                 http.seconds.clone(),
             );
-            let live = metrics.live_connections.clone();
-            registry.register("live_connections", "Open WebSocket connections", live);
-            let failures = metrics.pin_failures.clone();
-            registry.register("pin_failures", "PINs that were refused", failures);
             registry.register_with_unit(
                 "store_operation_duration",
                 "Time of a call of the store",
@@ -171,6 +127,11 @@ impl Metrics {
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         let mut registry = self.registry.write();
         add(registry.sub_registry_with_prefix("crowdlink"));
+    }
+
+    /// Adds figures that somebody counts anyway; their names are whole.
+    pub fn collect(&self, collector: Box<dyn Collector>) {
+        self.registry.write().register_collector(collector);
     }
 
     /// Everything as OpenMetrics text.

@@ -15,10 +15,7 @@ use axum::routing::get;
 use http::{StatusCode, header};
 
 pub use metered_store::MeteredStore;
-pub use metrics::{
-    ConnectionKind, HttpLabels, HttpMetrics, LiveLabels, Metrics, RouteLabels, StageLabels,
-    StoreLabels, StoreMetrics,
-};
+pub use metrics::{HttpLabels, HttpMetrics, Metrics, RouteLabels, StoreLabels, StoreMetrics};
 pub use readiness::{Readiness, Report};
 pub use stopwatch::Stopwatch;
 

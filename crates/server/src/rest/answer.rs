@@ -43,8 +43,8 @@ pub(super) fn json<T: Serialize>(value: &T) -> Answer {
 }
 
 /// An empty success: `{}`, never an empty body.
-pub(super) fn done() -> Answer {
-    Ok(([(CONTENT_TYPE, JSON)], "{}").into_response())
+pub(super) fn done() -> Response {
+    ([(CONTENT_TYPE, JSON)], "{}").into_response()
 }
 
 /// Gives every refusal its body: those of handlers, and those of the router, which have none.
@@ -84,8 +84,11 @@ pub(crate) fn error_response(error: &Error, id: Option<&RequestId>) -> Response 
     } else {
         error.info().into_owned()
     };
-    let body =
-        ErrorBody { reason: error.reason().into_owned(), info, status: status.as_u16() };
+    let body = ErrorBody {
+        reason: error.reason().into_owned(),
+        info,
+        status: status.as_u16(),
+    };
     let body = serde_json::to_vec(&body).unwrap_or_default();
     let mut response = (status, [(CONTENT_TYPE, JSON)], body).into_response();
     if let Some(seconds) = error.retry_after_s() {

@@ -38,18 +38,26 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
     let routes = Router::new()
         .route("/v1/e/authtoken", post(tokens::authtoken))
         .route("/v1/e/token", post(tokens::exchange))
-        .route("/v1/e/pin", post(pairing::create_game_pin).delete(pairing::revoke_game_pins))
+        .route(
+            "/v1/e/pin",
+            post(pairing::create_game_pin).delete(pairing::revoke_game_pins),
+        )
         .route("/v1/e/unauthed/pin", post(pairing::create_game_pin))
         .route("/v1/e/unauthed/validate_pin", post(pairing::check))
         .route("/v1/e/validate_pin", post(pairing::validate_pin))
         .route("/v1/e/pin_token_exists", get(pairing::pin_token_exists))
         .route("/v1/e/gamelink/pin", post(pairing::create_pin))
-        .route("/v1/e/gamelink/token", post(pairing::create_pin).delete(pairing::revoke_all))
+        .route(
+            "/v1/e/gamelink/token",
+            post(pairing::create_pin).delete(pairing::revoke_all),
+        )
         .route("/v1/e/gamelink/grants", get(pairing::grants))
         .route("/v1/e/gamelink/grants", delete(pairing::revoke_one))
         .route("/v1/e/user_info", get(identity::user_info))
         .route("/v1/e/user_ids", get(identity::user_ids))
         .with_state(edge)
         .merge(others);
-    routes.layer(middleware::from_fn(answer::complete)).layer(cors::layer())
+    routes
+        .layer(middleware::from_fn(answer::complete))
+        .layer(cors::layer())
 }

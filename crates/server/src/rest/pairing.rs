@@ -19,7 +19,10 @@ pub(super) async fn create_pin(
     Authorized(caller): Authorized,
 ) -> Answer {
     let pin = pairing::create_pin(&edge.core, &caller).await?;
-    json(&PairingToken { token: pin.clone(), pin })
+    json(&PairingToken {
+        token: pin.clone(),
+        pin,
+    })
 }
 
 /// `DELETE gamelink/token`.
@@ -28,7 +31,7 @@ pub(super) async fn revoke_all(
     Authorized(caller): Authorized,
 ) -> Answer {
     pairing::revoke_all(&edge.core, &caller).await?;
-    done()
+    Ok(done())
 }
 
 /// `GET gamelink/grants`.
@@ -36,7 +39,9 @@ pub(super) async fn grants(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
 ) -> Answer {
-    json(&Grants { grants: pairing::grants(&edge.core, &caller).await? })
+    json(&Grants {
+        grants: pairing::grants(&edge.core, &caller).await?,
+    })
 }
 
 #[derive(Deserialize)]
@@ -52,7 +57,7 @@ pub(super) async fn revoke_one(
 ) -> Answer {
     let id = one.id.ok_or_else(|| Error::invalid("id", "is required"))?;
     pairing::revoke_one(&edge.core, &caller, &id).await?;
-    done()
+    Ok(done())
 }
 
 /// `POST pin`, `POST unauthed/pin`.
@@ -63,7 +68,10 @@ pub(super) async fn create_game_pin(
 ) -> Answer {
     let identifier = required(text(&body, "identifier")?, "identifier")?;
     let made = pairing::create_game_pin(&edge.core, edge.stage, identifier, address).await?;
-    json(&Pin { token: made.token, pin: made.pin })
+    json(&Pin {
+        token: made.token,
+        pin: made.pin,
+    })
 }
 
 /// `POST validate_pin`.
@@ -75,7 +83,7 @@ pub(super) async fn validate_pin(
 ) -> Answer {
     let pin = required(text(&body, "pin")?, "pin")?;
     pairing::validate_pin(&edge.core, &caller, pin, address).await?;
-    done()
+    Ok(done())
 }
 
 /// `POST unauthed/validate_pin`.
@@ -91,7 +99,7 @@ pub(super) async fn check(
         (None, None) => return Err(Error::invalid("pin", "or jwt is required").into()),
     };
     pairing::check(&edge.core, edge.stage, identifier, checked, address).await?;
-    done()
+    Ok(done())
 }
 
 /// `GET pin_token_exists`.
@@ -99,7 +107,9 @@ pub(super) async fn pin_token_exists(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
 ) -> Answer {
-    json(&PinExists { exists: pairing::pin_token_exists(&edge.core, &caller).await? })
+    json(&PinExists {
+        exists: pairing::pin_token_exists(&edge.core, &caller).await?,
+    })
 }
 
 /// `DELETE pin`.
@@ -108,7 +118,7 @@ pub(super) async fn revoke_game_pins(
     Authorized(caller): Authorized,
 ) -> Answer {
     pairing::revoke_game_pins(&edge.core, &caller).await?;
-    done()
+    Ok(done())
 }
 
 fn present(text: Option<&str>) -> Option<&str> {

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use crowdlink_core::tokens::{self, AuthtokenRequest};
 use crowdlink_core::Error;
+use crowdlink_core::tokens::{self, AuthtokenRequest};
 use crowdlink_protocol::{AuthtokenBody, Role, Token, Tokens, ids_of};
 use serde::Deserialize;
 use serde_json::Value;
@@ -35,7 +35,9 @@ pub(super) async fn authtoken(
     if several {
         return json(&Tokens { tokens });
     }
-    let token = tokens.pop().ok_or_else(|| Error::Internal("no token was minted".to_owned()))?;
+    let token = tokens
+        .pop()
+        .ok_or_else(|| Error::Internal("no token was minted".to_owned()))?;
     json(&Token { token })
 }
 
@@ -53,7 +55,10 @@ fn authtoken_request(
     let role = match one(&body.role, "role")?.as_deref().or(role) {
         None | Some("") => Role::Viewer,
         Some(text) => text.parse().map_err(|_| {
-            Error::invalid("role", "must be viewer, broadcaster, moderator, admin or backend")
+            Error::invalid(
+                "role",
+                "must be viewer, broadcaster, moderator, admin or backend",
+            )
         })?,
     };
     Ok(AuthtokenRequest {
@@ -78,10 +83,7 @@ fn one(value: &Value, field: &'static str) -> Result<Option<String>, Error> {
 }
 
 /// `POST token`: the JWT is the body, bare or as a JSON string.
-pub(super) async fn exchange(
-    State(edge): State<Arc<RestEdge>>,
-    Raw(body): Raw,
-) -> Answer {
+pub(super) async fn exchange(State(edge): State<Arc<RestEdge>>, Raw(body): Raw) -> Answer {
     let text = std::str::from_utf8(&body).map_err(|_| Error::invalid("body", "must be a JWT"))?;
     let text = text.trim();
     let jwt = serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned());
