@@ -47,7 +47,7 @@ pub struct Core {
     pub(crate) rates: Rates,
     pub(crate) askers: Askers,
     pub(crate) presence: Presence,
-    pub(crate) known_users: Cache<String, ()>,
+    pub(crate) known_users: Arc<Cache<String, ()>>,
 }
 
 /// Figures for operators.
@@ -86,7 +86,7 @@ impl Core {
             guesses: Guesses::new(),
             askers: Askers::new(),
             presence: Presence::default(),
-            known_users: Cache::new(KNOWN_USERS_MAX),
+            known_users: Arc::new(Cache::new(KNOWN_USERS_MAX)),
         });
         tokens::catch_up(&core, 0).await?;
         Ok(core)

@@ -1,6 +1,7 @@
 //! What the server tells a caller of itself (`spec 1.6`), and who shares identity (`spec 3.1`).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crowdlink_protocol::{UserIds, UserIdsEntry, UserInfo};
 use crowdlink_store::{Commit, Expect};
@@ -22,9 +23,9 @@ const NO_CURSOR: &str = "0";
 
 /// Tells a caller who it is. The time in it is stamped now; the edge stamps it again as late as it
 /// can.
-pub async fn user_info(core: &Core, caller: &Caller, address: IpAddr) -> Result<UserInfo, Error> {
+pub fn user_info(core: &Core, caller: &Caller, address: IpAddr) -> UserInfo {
     if let Some(user_id) = &caller.user_id {
-        note_user(core, caller, user_id).await?;
+        note_user(core, caller, user_id);
     }
     let registry = core.registry();
     let identity = caller.voter_identity();
@@ -35,7 +36,7 @@ pub async fn user_info(core: &Core, caller: &Caller, address: IpAddr) -> Result<
         identity,
     ];
     let pseudonym = registry.ring.pepper.keyed_hash(&parts);
-    Ok(UserInfo {
+    UserInfo {
         ip_address: masked(address, 24, 48).to_string(),
         registered: caller.user_id.is_some(),
         visualization_id: hex(&pseudonym).chars().take(32).collect(),
@@ -47,22 +48,28 @@ pub async fn user_info(core: &Core, caller: &Caller, address: IpAddr) -> Result<
         stage: caller.stage.to_string(),
         expires_at: caller.expires_at_ms,
         server_time: core.world.now_ms(),
-    })
+    }
 }
 
-/// Remembers, once, that a user shares identity.
-async fn note_user(core: &Core, caller: &Caller, user_id: &str) -> Result<(), Error> {
+/// Remembers, once, that a user shares identity. Aside: the page waits for `user_info`, and must
+/// get it also when the store is slow or gone (`spec 4.6`).
+fn note_user(core: &Core, caller: &Caller, user_id: &str) {
     let key = USERS.key(caller.stage, caller.client_id(), &[user_id]);
     if core.known_users.get(&key).is_some() {
-        return Ok(());
+        return;
     }
-    let commit = Commit::new()
-        .check(&key, Expect::Absent)
-        .put(&key, "{}", None);
-    // A conflict means that the user was noted before.
-    core.world.try_commit(commit).await?;
-    core.known_users.insert(key, ());
-    Ok(())
+    core.known_users.insert(key.clone(), ());
+    let (world, known) = (core.world.clone(), Arc::clone(&core.known_users));
+    tokio::spawn(async move {
+        let commit = Commit::new()
+            .check(&key, Expect::Absent)
+            .put(&key, "{}", None);
+        // A conflict means that the user was noted before.
+        if let Err(error) = world.try_commit(commit).await {
+            tracing::warn!(%error, "a user could not be noted");
+            known.remove(&key);
+        }
+    });
 }
 
 /// A page of the users who share identity, for the extension's own server. Start with no cursor;

@@ -14,7 +14,7 @@ pub(super) async fn user_info(
     Authorized(caller): Authorized,
     Address(address): Address,
 ) -> Answer {
-    let mut info = crowdlink_core::user_info(&edge.core, &caller, address).await?;
+    let mut info = crowdlink_core::user_info(&edge.core, &caller, address);
     // Clients set their clocks by it: nothing but encoding may come after.
     info.server_time = edge.core.world().clock.now_ms();
     json(&info)

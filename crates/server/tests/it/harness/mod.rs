@@ -1,0 +1,189 @@
+//! Starts a real server on free ports and gives one client for each kind of caller.
+
+mod game;
+mod http;
+mod jwt;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crowdlink_core::registry::{self, AddExtension};
+use crowdlink_core::{Secret, SeededRandom};
+use crowdlink_protocol::{ClientId, Stage};
+use crowdlink_server::app::{App, Foundation};
+use crowdlink_server::listen::{EdgeName, bind_all};
+use crowdlink_server::settings::{Address, Settings};
+use crowdlink_server::shutdown::Outcome;
+use crowdlink_store::{ManualClock, MemoryStore};
+use tokio::task::JoinHandle;
+
+pub use game::{Game, Incoming, refusal};
+pub use http::{Answer, Http};
+pub use jwt::{claims, sign, sign_with_header};
+
+/// When tests begin (Unix ms): a whole second, for tokens count in those.
+pub const START_MS: i64 = 1_700_000_000_000;
+/// The extension that every test server knows.
+pub const EXTENSION: &str = "test-extension";
+/// Its owner.
+pub const OWNER: &str = "900";
+/// Its secret.
+pub const SECRET: &str = "dGhlIHNlY3JldCBvZiB0aGUgdGVzdCBleHRlbnNpb24=";
+/// How long a condition may take to come true.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub struct Server {
+    pub app: Arc<App>,
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<MemoryStore>,
+    addresses: Vec<(EdgeName, SocketAddr)>,
+    running: JoinHandle<Outcome>,
+}
+
+impl Server {
+    /// A server as `crowdlink serve` starts it, with [`EXTENSION`] registered.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_as(change, false).await
+    }
+
+    /// The same as `crowdlink dev` starts it.
+    pub async fn start_dev() -> Self {
+        Self::start_as(|_| {}, true).await
+    }
+
+    async fn start_as(change: impl FnOnce(&mut Settings), auto_register: bool) -> Self {
+        let clock = ManualClock::new(START_MS);
+        let store = MemoryStore::new(clock.clone());
+        let mut settings = Settings::default();
+        let free = Address::At(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let listen = &mut settings.listen;
+        listen.sandbox_rest = free;
+        listen.sandbox_gamelink = free;
+        listen.production_rest = free;
+        listen.production_gamelink = free;
+        listen.ops = free;
+        change(&mut settings);
+        let bound = bind_all(&settings.listen, Vec::new()).unwrap();
+        let addresses = bound
+            .iter()
+            .map(|b| (b.name, b.listener.local_addr().unwrap()))
+            .collect();
+        let foundation = Foundation {
+            store: store.clone(),
+            clock: clock.clone(),
+            random: Arc::new(SeededRandom::from_seed(1)),
+        };
+        let app = Arc::new(App::new(settings, foundation, auto_register).await.unwrap());
+        let (told, ready) = tokio::sync::oneshot::channel();
+        let serving = Arc::clone(&app);
+        let running = tokio::spawn(async move {
+            let ready = || told.send(()).unwrap();
+            serving.run(bound, ready).await.unwrap()
+        });
+        ready.await.unwrap();
+        let server = Self {
+            app,
+            clock,
+            store,
+            addresses,
+            running,
+        };
+        server.register(EXTENSION, OWNER, &[SECRET]).await;
+        server
+    }
+
+    /// Registers an extension.
+    pub async fn register(&self, client_id: &str, owner: &str, secrets: &[&str]) {
+        let request = AddExtension {
+            client_id: ClientId::new(client_id).unwrap(),
+            owner: owner.to_owned(),
+            name: None,
+            secrets: secrets
+                .iter()
+                .map(|s| Secret::from_base64(s).unwrap())
+                .collect(),
+            sandbox_takes_platform_tokens: false,
+            auto_registered: false,
+        };
+        registry::add(self.app.core.world(), request).await.unwrap();
+        self.app.core.reload().await.unwrap();
+    }
+
+    /// Where an edge listens.
+    pub fn address(&self, name: EdgeName) -> SocketAddr {
+        self.addresses
+            .iter()
+            .find(|(other, _)| *other == name)
+            .unwrap()
+            .1
+    }
+
+    /// A REST client of a stage.
+    pub fn rest(&self, stage: Stage) -> Http {
+        Http::new(self.address(match stage {
+            Stage::Sandbox => EdgeName::SandboxRest,
+            Stage::Production => EdgeName::ProductionRest,
+        }))
+    }
+
+    /// A REST client of the sandbox.
+    pub fn sandbox(&self) -> Http {
+        self.rest(Stage::Sandbox)
+    }
+
+    /// The sandbox, as a page of the test extension: with a token of a role in a channel, got by
+    /// `authtoken`. The user is 77; a broadcaster is its channel's.
+    pub async fn page(&self, role: &str, channel: &str) -> Http {
+        let body = serde_json::json!({
+            "app_id": EXTENSION, "channel_id": channel, "user_id": "77", "role": role,
+        });
+        let answer = self.sandbox().post("/v1/e/authtoken", &body).await;
+        let token = answer.ok()["token"].as_str().unwrap().to_owned();
+        self.sandbox().with(EXTENSION, &token)
+    }
+
+    /// A game that has connected to the sandbox and not yet authenticated.
+    pub async fn game(&self) -> Game {
+        let path = format!("/0.0.1/{EXTENSION}");
+        Game::connect(self.address(EdgeName::SandboxGamelink), &path).await
+    }
+
+    /// A game of the sandbox, paired with a channel by a PIN of direction A; its first answer.
+    pub async fn paired_game(&self, channel: &str) -> (Game, serde_json::Value) {
+        let pin = self.page("broadcaster", channel).await.pin().await;
+        let mut game = self.game().await;
+        let answer = game.authenticate(serde_json::json!({ "pin": pin })).await;
+        (game, answer["data"].clone())
+    }
+
+    /// Moves time; waits until what is due has been looked at, as far as one can see from outside.
+    pub fn advance_ms(&self, ms: u64) {
+        self.clock.advance_ms(ms);
+    }
+
+    /// Starts the drain and waits for its end.
+    pub async fn shut_down(self) -> Outcome {
+        self.app.shutdown.drain();
+        self.running.await.unwrap()
+    }
+}
+
+/// Waits until a condition holds. Fails after ten seconds of real time.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
+        "never happened: {what}"
+    );
+}
