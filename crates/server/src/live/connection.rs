@@ -337,9 +337,9 @@ mod tests {
     use crate::live::{Live, LiveLimits};
 
     /// What the task of an idle connection may take, in bytes, with a handler of no size.
-    const TASK_BYTES_MAX: usize = 128;
+    const TASK_BYTES_MAX: usize = 96;
     /// What its session may take.
-    const SESSION_BYTES_MAX: usize = 384;
+    const SESSION_BYTES_MAX: usize = 320;
 
     struct Deaf;
 

@@ -1,3 +1,4 @@
+use crowdlink_server::live::{Flow, Frame, Handler, Message, Session, upgrade};
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -116,10 +117,66 @@ async fn a_handler_that_waits_does_not_hold_events_back() {
     client.send(Wire::text("next")).await.unwrap();
     assert_eq!(text(&mut client).await, "waiting");
     for number in 0..10 {
-        session.send(&crowdlink_server::live::Frame::text(&number.to_string()));
+        session.send(&Frame::text(&number.to_string()));
         assert_eq!(text(&mut client).await, number.to_string());
     }
     server.gate.notify_one();
     assert_eq!(text(&mut client).await, "wait");
     assert_eq!(text(&mut client).await, "next");
+}
+
+#[tokio::test]
+async fn an_axum_handler_can_upgrade() {
+    use axum::extract::Request;
+    use axum::response::IntoResponse;
+    let server = Server::start().await;
+    let live = std::sync::Arc::clone(&server.live);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let app = axum::Router::new().route(
+        "/v1/viewer",
+        axum::routing::get(move |mut request: Request| async move {
+            let protocol = http::HeaderValue::from_static("v1");
+            match upgrade(&mut request, Some(protocol)) {
+                Ok(accepted) => {
+                    accepted.socket.open(live, addr, Greeter);
+                    accepted
+                        .response
+                        .map(|()| axum::body::Body::empty())
+                        .into_response()
+                }
+                Err(refusal) => refusal.response().map(|()| axum::body::Body::empty()),
+            }
+        }),
+    );
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = hyper_util::service::TowerToHyperService::new(app);
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(hyper_util::rt::TokioIo::new(stream), service)
+            .with_upgrades()
+            .await
+            .unwrap();
+    });
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let head = handshake(addr, "13").replace("GET / ", "GET /v1/viewer ");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let head = read_head(&mut stream).await.to_lowercase();
+    assert!(head.contains("sec-websocket-protocol: v1\r\n"), "{head}");
+    let mut greeting = [0; 9];
+    in_time(stream.read_exact(&mut greeting)).await.unwrap();
+    assert_eq!(&greeting, b"\x81\x07welcome");
+}
+
+/// Speaks first.
+struct Greeter;
+
+impl Handler for Greeter {
+    fn opened(&mut self, session: &std::sync::Arc<Session>) {
+        session.send(&Frame::text("welcome"));
+    }
+
+    async fn message(&mut self, _: Message<'_>, _: &std::sync::Arc<Session>) -> Flow {
+        Flow::Continue
+    }
 }
