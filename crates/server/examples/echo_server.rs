@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use crowdlink_server::live::{
-    Flow, Frame, Handler, Live, LiveLimits, Message, OpenFiles, Session, upgrade,
+    FilePermit, Flow, Frame, Handler, Live, LiveLimits, Message, OpenFiles, Session, upgrade,
 };
 use crowdlink_store::SystemClock;
 use http::{Request, Response};
@@ -30,7 +30,10 @@ struct Options {
     addr: SocketAddr,
 }
 
-struct Echo;
+/// Counts its connection for as long as it is open.
+struct Echo {
+    _permit: Arc<FilePermit>,
+}
 
 impl Handler for Echo {
     fn message(
@@ -64,10 +67,7 @@ async fn main() -> anyhow::Result<()> {
             continue;
         };
         let live = Arc::clone(&live);
-        tokio::spawn(async move {
-            serve(stream, peer, live).await;
-            drop(permit);
-        });
+        tokio::spawn(serve(stream, peer, live, Arc::new(permit)));
     }
 }
 
@@ -76,11 +76,14 @@ fn announce(addr: SocketAddr) {
     println!("ready {addr}");
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, live: Arc<Live>) {
+async fn serve(stream: TcpStream, peer: SocketAddr, live: Arc<Live>, permit: Arc<FilePermit>) {
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let response = match upgrade(&mut request, None) {
             Ok(accepted) => {
-                accepted.socket.open(Arc::clone(&live), peer, Echo);
+                let echo = Echo {
+                    _permit: Arc::clone(&permit),
+                };
+                accepted.socket.open(Arc::clone(&live), peer, echo);
                 accepted.response
             }
             Err(refusal) => refusal.response(),

@@ -60,7 +60,8 @@ impl OpenFiles {
     }
 
     /// Counts one connection until the permit is dropped; `None` when there is no room for
-    /// another: answer 503.
+    /// another: answer 503. A connection that is upgraded outlives its HTTP side: its handler has
+    /// to own the permit from then on.
     pub fn try_acquire(self: &Arc<Self>) -> Option<FilePermit> {
         let room = |count: u64| (count < self.connections_max).then_some(count + 1);
         self.connections
