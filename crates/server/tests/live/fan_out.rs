@@ -127,7 +127,7 @@ async fn subscribers_of_a_topic_and_sessions_that_match_can_be_closed() {
         1
     );
     assert_eq!(close_code(&mut client).await, 1008);
-    let of_channel_7 = |session: &crowdlink_server::live::Session| {
+    let of_channel_7 = |session: &std::sync::Arc<crowdlink_server::live::Session>| {
         let tag = session
             .tag()
             .and_then(|tag| tag.downcast_ref::<&str>().copied());
