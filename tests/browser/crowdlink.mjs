@@ -1,6 +1,5 @@
 // Starts the built server with a data folder of its own on free ports, and ends it.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,19 +80,17 @@ function keepLog(child) {
 }
 
 /** `ready sandbox-rest=ADDR …` as an object. */
-async function readyLine(child) {
-  const lines = createInterface({ input: child.stdout });
-  const stopWaiting = new AbortController();
-  const signal = AbortSignal.any([stopWaiting.signal, AbortSignal.timeout(START_MS_MAX)]);
-  const exited = () => stopWaiting.abort(new Error('it ended'));
-  child.once('exit', exited);
-  child.once('error', exited);
-  for (;;) {
-    const [line] = await once(lines, 'line', { signal }).catch(() => {
-      throw signal.reason;
+function readyLine(child) {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error('no ready line in time')), START_MS_MAX);
+    const ended = () => reject(new Error('it ended'));
+    child.once('exit', ended);
+    child.once('error', ended);
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (!line.startsWith('ready ')) return;
+      clearTimeout(late);
+      child.off('exit', ended);
+      resolve(Object.fromEntries(line.split(' ').slice(1).map((pair) => pair.split('='))));
     });
-    if (!line.startsWith('ready ')) continue;
-    child.off('exit', exited);
-    return Object.fromEntries(line.split(' ').slice(1).map((pair) => pair.split('=')));
-  }
+  });
 }

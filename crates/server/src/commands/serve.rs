@@ -1,5 +1,6 @@
 //! `dev` and `serve`: the server itself.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use crowdlink_store::{Clock, SystemClock};
@@ -55,7 +56,8 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
     };
     let ready = || {
         // Where nobody reads, there is nobody to tell.
-        let _ = print(&format!("{hello}{line}"));
+        let _ = print(&line);
+        let _ = io::stderr().write_all(hello.as_bytes());
         if let Some(handover) = handover {
             let clock = Arc::clone(&clock);
             tokio::spawn(async move {
