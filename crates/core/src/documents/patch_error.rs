@@ -30,6 +30,16 @@ pub enum PatchError {
     },
 }
 
+impl PatchError {
+    /// The operation at fault, from 0, if it is one.
+    pub const fn index(&self) -> Option<usize> {
+        match self {
+            Self::Op { index, .. } => Some(*index),
+            Self::Unreadable(_) | Self::NotAList | Self::TooManyOps { .. } => None,
+        }
+    }
+}
+
 /// What is wrong with one operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpError {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::arbitrary::{object, op};
 use crate::documents::measure::{Measure, Work};
 use crate::documents::merge::merge_counted;
 use crate::documents::node::Node;
@@ -41,48 +42,6 @@ fn assert_measures(document: &Document) {
     }
     walk(document.root());
     assert_eq!(document.to_json().unwrap().len(), document.bytes());
-}
-
-fn key() -> impl Strategy<Value = String> {
-    prop_oneof![4 => "[abc]", 1 => "[0-2]", 1 => "[/~\"\\\\\n\u{1}é😀]{0,3}"]
-}
-
-fn json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((key(), inner), 0..4)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
-}
-
-fn object() -> impl Strategy<Value = Value> {
-    prop::collection::vec((key(), json()), 0..4)
-        .prop_map(|members| Value::Object(members.into_iter().collect()))
-}
-
-fn pointer() -> impl Strategy<Value = String> {
-    let token = key().prop_map(|key| key.replace('~', "~0").replace('/', "~1"));
-    prop::collection::vec(prop_oneof![8 => token, 1 => Just("-".to_owned())], 0..4)
-        .prop_map(|tokens| tokens.iter().flat_map(|token| ["/", token]).collect())
-}
-
-fn op() -> impl Strategy<Value = Value> {
-    let name = prop::sample::select(vec![
-        "add", "add", "add", "remove", "replace", "move", "copy",
-    ]);
-    (name, pointer(), pointer(), json()).prop_map(|(op, from, path, value)| {
-        serde_json::json!({"op": op, "from": from, "path": path, "value": value})
-    })
 }
 
 const BOUNDS: Bounds = Bounds::bytes(64 * 1_024);
