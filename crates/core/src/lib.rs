@@ -7,6 +7,7 @@
 mod bus;
 mod caller;
 mod core;
+pub mod documents;
 mod error;
 mod guess;
 mod identity;
