@@ -128,6 +128,49 @@ impl Caller {
         }
     }
 
+    /// The channel a call is about: for a trusted role the one it names, else its token's
+    /// (`spec 6.1`).
+    pub fn channel<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Error> {
+        self.check_named_channel(named)?;
+        named
+            .filter(|named| !named.is_empty())
+            .or(self.channel_id.as_deref())
+            .ok_or_else(|| Error::invalid("channel_id", "is required"))
+    }
+
+    /// The channel a call is about, if the caller may write it: its broadcaster, or a trusted role.
+    pub fn writable_channel<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Error> {
+        let channel = self.channel(named)?;
+        if self.role.is_trusted() || self.role == Role::Broadcaster {
+            Ok(channel)
+        } else {
+            Err(Error::Forbidden("requires role broadcaster".into()))
+        }
+    }
+
+    /// Refuses everybody but a trusted role and the extension's owner (`spec 1.7`).
+    pub fn require_owner(&self) -> Result<(), Error> {
+        let owner = &self.extension.owner;
+        let owns = self.role == Role::Broadcaster
+            && !owner.is_empty()
+            && self.user_id.as_ref() == Some(owner);
+        if owns || self.role.is_trusted() {
+            Ok(())
+        } else {
+            Err(Error::Forbidden(
+                "requires role admin, or the extension's owner".into(),
+            ))
+        }
+    }
+
+    /// Who the caller is as one viewer among others.
+    pub fn viewer(&self) -> Result<&str, Error> {
+        match self.voter_identity() {
+            "" => Err(Error::invalid("user_id", "is required in the token")),
+            identity => Ok(identity),
+        }
+    }
+
     /// Refuses everybody but the extension's own server and its operator.
     pub fn require_trusted(&self) -> Result<(), Error> {
         if self.role.is_trusted() {

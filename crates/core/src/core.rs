@@ -6,14 +6,16 @@ use crowdlink_protocol::{ClientId, Stage};
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 
-use crate::bus::Delivery;
+use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::guess::Guesses;
+use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
 use crate::presence::Presence;
 use crate::rate::Rates;
 use crate::registry::{self, AddExtension, Extension, Registry};
+use crate::shared::{CHANGED_TOPIC, Changed, Place, SharedDocuments, Snapshot};
 use crate::tokens::{self, Askers, Revocations, Verdicts};
 use crate::world::World;
 
@@ -47,6 +49,7 @@ pub struct Core {
     pub(crate) rates: Rates,
     pub(crate) askers: Askers,
     pub(crate) presence: Presence,
+    pub(crate) shared: Arc<SharedDocuments>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
 }
 
@@ -62,12 +65,18 @@ pub struct CoreStats {
 }
 
 /// What concerns open connections.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Notice {
     /// A token, family or grant was revoked: close what rests on it.
     Revoked(String),
     /// An extension is gone: close what belongs to it.
     ExtensionRemoved(ClientId),
+    /// A document changed: tell who subscribed.
+    Changed(Changed),
+    /// A value of the JSON store was written: tell the viewers.
+    JsonStoreWritten(JsonStoreWritten),
+    /// Something may have changed without a notice: look at everything that is subscribed.
+    MayHaveChanged,
 }
 
 impl Core {
@@ -76,6 +85,7 @@ impl Core {
         let registry = Registry::load(&world).await?;
         let core = Arc::new(Self {
             rates: Rates::new(&options.limits, &world.clock),
+            shared: SharedDocuments::new(world.clone()),
             world,
             lifetimes: options.lifetimes,
             limits: options.limits,
@@ -110,6 +120,11 @@ impl Core {
     /// Which paired games are connected here.
     pub fn presence(&self) -> &Presence {
         &self.presence
+    }
+
+    /// Reads a document for those who were found fit to be told of its changes.
+    pub async fn read_document(&self, place: &Place) -> Result<Arc<Snapshot>, Error> {
+        self.shared.read(place).await
     }
 
     /// Figures for operators.
@@ -193,6 +208,27 @@ impl Core {
         Ok(gone)
     }
 
+    /// Takes note of what the bus carries; answers with what concerns open connections.
+    fn hear(&self, message: &Message) -> Option<Notice> {
+        match message.topic.as_str() {
+            tokens::REVOKED_TOPIC => {
+                let id = String::from_utf8(message.payload.to_vec()).ok()?;
+                self.revocations
+                    .hear(&id, tokens::revocation_until_ms(self));
+                Some(Notice::Revoked(id))
+            }
+            CHANGED_TOPIC => {
+                let changed: Changed = serde_json::from_slice(&message.payload).ok()?;
+                self.shared.hear(&changed);
+                Some(Notice::Changed(changed))
+            }
+            json_store::TOPIC => serde_json::from_slice(&message.payload)
+                .ok()
+                .map(Notice::JsonStoreWritten),
+            _ => None,
+        }
+    }
+
     /// Keeps memory in step with the store and the bus, and tells `notify` what concerns open
     /// connections. Runs until it is dropped.
     pub async fn run(&self, notify: impl Fn(Notice)) {
@@ -205,15 +241,14 @@ impl Core {
                 tokio::select! {
                     () = &mut tick => break,
                     delivery = bus.next() => match delivery {
-                        Some(Delivery::Message(message)) if message.topic == tokens::REVOKED_TOPIC => {
-                            if let Ok(id) = String::from_utf8(message.payload.to_vec()) {
-                                self.revocations.hear(&id, tokens::revocation_until_ms(self));
-                                notify(Notice::Revoked(id));
-                            }
+                        Some(Delivery::Message(message)) => {
+                            self.hear(&message).into_iter().for_each(&notify);
                         }
-                        Some(Delivery::Message(_)) => {}
-                        // The log of revocations repairs the loss at once.
-                        Some(Delivery::Lost) => break,
+                        // The log of revocations repairs one part of the loss at once.
+                        Some(Delivery::Lost) => {
+                            notify(Notice::MayHaveChanged);
+                            break;
+                        }
                         None => {
                             tick.as_mut().await;
                             break;

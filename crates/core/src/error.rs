@@ -27,6 +27,10 @@ pub enum Error {
         /// What it must be.
         expected: Cow<'static, str>,
     },
+    /// A document or a patch is wrong: which rule it breaks, in plain words.
+    Document(String),
+    /// `If-Match` names another version.
+    PreconditionFailed,
     /// The body is over its limit.
     TooLarge {
         /// The limit.
@@ -111,9 +115,11 @@ impl Error {
             Self::StageMismatch | Self::Forbidden(_) => 403,
             Self::ExtensionNotFound
             | Self::Invalid { .. }
+            | Self::Document(_)
             | Self::PinInvalid
             | Self::RefreshInvalid
             | Self::JwtInvalid => 400,
+            Self::PreconditionFailed => 412,
             Self::TooLarge { .. } => 413,
             Self::NotFound(_) => 404,
             Self::MethodNotAllowed => 405,
@@ -131,6 +137,7 @@ impl Error {
             404 => "Not Found",
             405 => "Method Not Allowed",
             408 => "Request Timeout",
+            412 => "Precondition Failed",
             413 => "Payload Too Large",
             429 => "Too Many Requests",
             500 => "Internal Service Error",
@@ -149,6 +156,8 @@ impl Error {
                 "User was unauthorized to access this resource".into()
             }
             Self::Invalid { field, expected } => format!("{field} {expected}").into(),
+            Self::Document(fault) => fault.clone().into(),
+            Self::PreconditionFailed => "It has changed since it was read".into(),
             Self::TooLarge { bytes_max } => {
                 format!("The request body is over {bytes_max} bytes").into()
             }
@@ -178,6 +187,8 @@ impl Error {
             Self::StageMismatch => "Allowed stage mismatch".into(),
             Self::Forbidden(requirement) => requirement.clone(),
             Self::Invalid { field, .. } => format!("correct {field} and send it again").into(),
+            Self::Document(_) => "nothing was changed; correct it and send it again".into(),
+            Self::PreconditionFailed => "read it again, then decide".into(),
             Self::TooLarge { .. } => "send less".into(),
             Self::NotFound(_) => "check the path and what it names".into(),
             Self::MethodNotAllowed => "the header Allow lists the methods of this path".into(),

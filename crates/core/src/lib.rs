@@ -6,11 +6,13 @@
 
 mod bus;
 mod caller;
+pub mod config;
 mod core;
 pub mod documents;
 mod error;
 mod guess;
 mod identity;
+pub mod json_store;
 mod keys;
 mod limits;
 pub mod pairing;
@@ -19,6 +21,8 @@ mod random;
 mod rate;
 pub mod registry;
 mod secret;
+mod shared;
+pub mod state;
 mod table;
 pub mod tokens;
 mod world;
@@ -32,4 +36,7 @@ pub use limits::{Lifetimes, Limits, Rate};
 pub use presence::{Presence, Present};
 pub use random::{Random, SeededRandom};
 pub use secret::{SECRET_BYTES_MIN, Secret};
+pub use shared::{
+    Change, Changed, DocumentKind, IfMatch, Parents, Place, Scope, Snapshot, Written,
+};
 pub use world::World;

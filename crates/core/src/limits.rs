@@ -13,6 +13,10 @@ pub struct Lifetimes {
     pub authtoken_ms: u64,
     /// A token got by exchange.
     pub exchange_ms: u64,
+    /// State, from its last write; 0 for ever.
+    pub state_ms: u64,
+    /// A value of the JSON store.
+    pub json_store_ms: u64,
     /// Clock skew tolerated in tokens.
     pub clock_skew_ms: u64,
 }
@@ -26,6 +30,8 @@ impl Default for Lifetimes {
             refresh_ms: 365 * DAY_MS,
             authtoken_ms: DAY_MS,
             exchange_ms: 30 * 60 * 1_000,
+            state_ms: 30 * DAY_MS,
+            json_store_ms: 14 * DAY_MS,
             clock_skew_ms: 30_000,
         }
     }
@@ -81,6 +87,26 @@ pub struct Limits {
     pub pin_failures_tightened_per_minute_max: u32,
     /// Wrong PINs of one connection, the last of which closes it.
     pub pin_failures_connection_max: u32,
+    /// State of a channel or an extension, minified.
+    pub state_bytes_max: usize,
+    /// Configuration of a channel or an extension, minified.
+    pub config_bytes_max: usize,
+    /// Hidden state, minified.
+    pub hidden_bytes_max: usize,
+    /// State of a viewer, minified.
+    pub viewer_bytes_max: usize,
+    /// State of a viewer in all channels, minified.
+    pub extension_viewer_bytes_max: usize,
+    /// A value of the JSON store, minified.
+    pub json_store_bytes_max: usize,
+    /// Nesting of a document, its root being 1.
+    pub json_depth_max: usize,
+    /// Keys of one object.
+    pub json_object_keys_max: usize,
+    /// Operations of one patch.
+    pub patch_ops_max: usize,
+    /// Documents named by one call.
+    pub documents_per_call_max: usize,
     /// Longest token, in bytes; a longer one is refused unread.
     pub token_bytes_max: usize,
     /// Extensions that a development server registers by itself.
@@ -98,6 +124,16 @@ impl Default for Limits {
             pin_failures_extension_per_minute_max: 60,
             pin_failures_tightened_per_minute_max: 1,
             pin_failures_connection_max: 5,
+            state_bytes_max: 256 * 1_024,
+            config_bytes_max: 256 * 1_024,
+            hidden_bytes_max: 256 * 1_024,
+            viewer_bytes_max: 32 * 1_024,
+            extension_viewer_bytes_max: 32 * 1_024,
+            json_store_bytes_max: 2_048,
+            json_depth_max: crowdlink_protocol::JSON_DEPTH_MAX,
+            json_object_keys_max: crowdlink_protocol::JSON_OBJECT_KEYS_MAX,
+            patch_ops_max: crate::documents::PATCH_OPS_MAX,
+            documents_per_call_max: 1_000,
             token_bytes_max: 4_096,
             auto_registered_extensions_max: 1_000,
         }

@@ -1,0 +1,125 @@
+//! The JSON store: small objects under keys, kept for days (`spec 3.4`).
+
+use bytes::Bytes;
+use crowdlink_protocol::{ClientId, Stage};
+use crowdlink_store::Commit;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::bus::Message;
+use crate::caller::Caller;
+use crate::core::Core;
+use crate::documents::{Bounds, Document};
+use crate::error::Error;
+use crate::keys;
+
+/// The key where none is named.
+pub const DEFAULT_KEY: &str = "default";
+/// Longest key, in characters.
+const KEY_CHARS_MAX: usize = 64;
+/// Keys that begin so are the extension's, the others a channel's.
+const GLOBAL_PREFIX: &str = "global";
+/// Where the bus carries [`JsonStoreWritten`].
+pub(crate) const TOPIC: &str = "json-store";
+
+/// Told after each write.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JsonStoreWritten {
+    /// The world.
+    pub stage: Stage,
+    /// The extension.
+    pub client_id: ClientId,
+    /// The channel; none for a key of the extension.
+    pub channel: Option<String>,
+    /// The key.
+    pub id: String,
+    /// The object.
+    pub value: Box<RawValue>,
+}
+
+fn check_key(id: &str) -> Result<(), Error> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':');
+    if id.is_empty() || id.len() > KEY_CHARS_MAX || !id.bytes().all(fits) {
+        let expected = format!("must be 1 to {KEY_CHARS_MAX} letters, digits, `_`, `-` or `:`");
+        return Err(Error::invalid("id", expected));
+    }
+    Ok(())
+}
+
+fn key_of(caller: &Caller, channel: Option<&str>, id: &str) -> String {
+    let prefix = keys::kind(caller.stage, caller.client_id(), "json-store");
+    match channel {
+        None => format!("{prefix}extension/{}", keys::segment(id)),
+        Some(channel) => {
+            format!(
+                "{prefix}channel/{}/{}",
+                keys::segment(channel),
+                keys::segment(id)
+            )
+        }
+    }
+}
+
+/// The object under a key; 404 where there is none.
+pub async fn read(
+    core: &Core,
+    caller: &Caller,
+    channel: Option<&str>,
+    id: &str,
+) -> Result<Bytes, Error> {
+    check_key(id)?;
+    let channel = if id.starts_with(GLOBAL_PREFIX) {
+        None
+    } else {
+        Some(caller.channel(channel)?)
+    };
+    let record = core.world.store.get(&key_of(caller, channel, id)).await?;
+    record
+        .map(|record| record.value)
+        .ok_or_else(|| Error::NotFound("There is no value under this id".into()))
+}
+
+/// Puts an object under a key.
+pub async fn write(
+    core: &Core,
+    caller: &Caller,
+    channel: Option<&str>,
+    id: &str,
+    json: &[u8],
+) -> Result<(), Error> {
+    check_key(id)?;
+    let channel = if id.starts_with(GLOBAL_PREFIX) {
+        caller.require_owner()?;
+        None
+    } else {
+        Some(caller.writable_channel(channel)?)
+    };
+    let bounds = Bounds {
+        bytes_max: core.limits.json_store_bytes_max,
+        depth_max: core.limits.json_depth_max,
+        keys_max: core.limits.json_object_keys_max,
+    };
+    let document =
+        Document::parse(json, &bounds).map_err(|error| Error::Document(error.to_string()))?;
+    let value = serde_json::value::to_raw_value(&document)?;
+    let json = Bytes::from(value.get().to_owned());
+    let expires_at_ms = core
+        .world
+        .now_ms()
+        .saturating_add_unsigned(core.lifetimes.json_store_ms);
+    let commit = Commit::new().put(key_of(caller, channel, id), json, Some(expires_at_ms));
+    core.world.store.commit(commit).await?;
+    let written = JsonStoreWritten {
+        stage: caller.stage,
+        client_id: caller.client_id().clone(),
+        channel: channel.map(str::to_owned),
+        id: id.to_owned(),
+        value,
+    };
+    let payload = Bytes::from(serde_json::to_vec(&written)?);
+    core.world.bus.publish(Message {
+        topic: TOPIC.to_owned(),
+        payload,
+    });
+    Ok(())
+}

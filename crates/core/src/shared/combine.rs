@@ -1,0 +1,276 @@
+//! Writes that wait for one document are applied together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crowdlink_store::{Commit, Expect};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::cache::{DocumentCache, Snapshot};
+use super::change::{Change, IfMatch, apply};
+use super::place::{Changed, Place};
+use crate::bus::Message;
+use crate::documents::{Bounds, Document};
+use crate::error::Error;
+use crate::world::{CONFLICT_TRIES_MAX, World};
+
+/// Where the bus carries [`Changed`].
+pub(crate) const CHANGED_TOPIC: &str = "changed";
+/// Writes of one document that are applied as one commit.
+const COMBINED_WRITES_MAX: usize = 256;
+/// Writes of one document that may wait.
+const WAITING_WRITES_MAX: usize = 4_096;
+/// When a write that found too many waiting may come again.
+const RETRY_AFTER_MS: u64 = 1_000;
+
+/// What a write must obey and how long what it writes lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) bounds: Bounds,
+    /// `None` for ever.
+    pub(crate) lifetime_ms: Option<u64>,
+}
+
+impl Terms {
+    pub(super) fn expires_at_ms(&self, now_ms: i64) -> Option<i64> {
+        self.lifetime_ms
+            .map(|ms| now_ms.saturating_add_unsigned(ms))
+    }
+}
+
+/// A document as one change left it.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The document.
+    pub document: Document,
+    /// The version of the commit that the change was part of.
+    pub version: u64,
+}
+
+type Answer = Result<Written, Error>;
+
+#[derive(Debug)]
+struct Waiting {
+    change: Change,
+    if_match: Option<IfMatch>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Documents, their cache and the writes that wait for them.
+#[derive(Debug)]
+pub(crate) struct SharedDocuments {
+    pub(super) world: World,
+    pub(super) cache: DocumentCache,
+    /// A key is here while somebody works on it.
+    waiting: Mutex<HashMap<String, Vec<Waiting>>>,
+}
+
+/// A document while a batch of writes is applied to it.
+struct Draft {
+    document: Document,
+    version: u64,
+    /// Written in this batch: it has no version yet.
+    changed: bool,
+}
+
+impl SharedDocuments {
+    pub(crate) fn new(world: World) -> Arc<Self> {
+        Arc::new(Self {
+            world,
+            cache: DocumentCache::new(),
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// Reads a document; `{}` with version 0 where it was never written.
+    pub(crate) async fn read(&self, place: &Place) -> Result<Arc<Snapshot>, Error> {
+        self.cache.get(&self.world, &place.key()).await
+    }
+
+    /// Takes note of a commit, also one of another node.
+    pub(crate) fn hear(&self, changed: &Changed) {
+        self.cache.invalidate(&changed.place.key(), changed.version);
+    }
+
+    /// Changes a document; answers when the change is durable, with the document as this change
+    /// left it.
+    pub(crate) async fn write(
+        self: &Arc<Self>,
+        place: &Place,
+        terms: Terms,
+        change: Change,
+        if_match: Option<IfMatch>,
+    ) -> Answer {
+        let key = place.key();
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting {
+            change,
+            if_match,
+            answer,
+        };
+        let first = {
+            let mut queues = self.waiting.lock();
+            match queues.get_mut(&key) {
+                Some(queue) if queue.len() >= WAITING_WRITES_MAX => {
+                    return Err(Error::RateLimited {
+                        retry_after_ms: RETRY_AFTER_MS,
+                    });
+                }
+                Some(queue) => {
+                    queue.push(waiting);
+                    false
+                }
+                None => {
+                    queues.insert(key.clone(), vec![waiting]);
+                    true
+                }
+            }
+        };
+        if first {
+            // In a task of its own: the caller may go away, those who wait behind it may not.
+            let (shared, place) = (Arc::clone(self), place.clone());
+            tokio::spawn(async move { shared.work(&key, &place, terms).await });
+        }
+        let gone = |_| {
+            Err(Error::Internal(
+                "the writer of a document is gone".to_owned(),
+            ))
+        };
+        answered.await.unwrap_or_else(gone)
+    }
+
+    /// Applies batches until nobody waits any more.
+    async fn work(&self, key: &str, place: &Place, terms: Terms) {
+        loop {
+            let batch = {
+                let mut queues = self.waiting.lock();
+                let Some(queue) = queues.get_mut(key) else {
+                    return;
+                };
+                if queue.is_empty() {
+                    queues.remove(key);
+                    return;
+                }
+                let rest = queue.split_off(queue.len().min(COMBINED_WRITES_MAX));
+                std::mem::replace(queue, rest)
+            };
+            let outcomes = self.apply_batch(key, place, terms, &batch).await;
+            for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+                // Whoever has gone away does not hear of it.
+                let _ = waiting.answer.send(outcome);
+            }
+        }
+    }
+
+    async fn apply_batch(
+        &self,
+        key: &str,
+        place: &Place,
+        terms: Terms,
+        batch: &[Waiting],
+    ) -> Vec<Answer> {
+        for attempt in 1..=CONFLICT_TRIES_MAX {
+            match self.try_batch(key, place, terms, batch, attempt == 1).await {
+                Ok(Some(outcomes)) => return outcomes,
+                Ok(None) => {}
+                Err(error) => return batch.iter().map(|_| Err(error.clone())).collect(),
+            }
+            if let Err(error) = self.world.pause_before_retry(attempt).await {
+                return batch.iter().map(|_| Err(error.clone())).collect();
+            }
+        }
+        Vec::new()
+    }
+
+    /// `None` when another node was first.
+    async fn try_batch(
+        &self,
+        key: &str,
+        place: &Place,
+        terms: Terms,
+        batch: &[Waiting],
+        from_cache: bool,
+    ) -> Result<Option<Vec<Answer>>, Error> {
+        let current = if from_cache {
+            self.cache.get(&self.world, key).await?
+        } else {
+            self.cache.read(&self.world, key).await?
+        };
+        let document = current.document()?;
+        let mut draft = Draft {
+            document,
+            version: current.version,
+            changed: false,
+        };
+        let drafts: Vec<Result<Document, Error>> = batch
+            .iter()
+            .map(|waiting| draft.apply(waiting, &terms.bounds))
+            .collect();
+        if !draft.changed {
+            // What was refused was refused for what the store holds, not for what memory believed.
+            if from_cache {
+                return Ok(None);
+            }
+            return Ok(Some(drafts.into_iter().map(refused).collect()));
+        }
+        let expires_at_ms = terms.expires_at_ms(self.world.now_ms());
+        let json = Bytes::from(draft.document.to_json()?);
+        let expect = if current.version == 0 {
+            Expect::Absent
+        } else {
+            Expect::Version(current.version)
+        };
+        let commit = Commit::new()
+            .check(key, expect)
+            .put(key, json.clone(), expires_at_ms);
+        let committed_at_ms = self.world.clock.monotonic_ms();
+        let Some(version) = self.world.try_commit(commit).await? else {
+            return Ok(None);
+        };
+        let written = Snapshot::written(draft.document, json, version, expires_at_ms);
+        self.cache.put(key, Arc::new(written), committed_at_ms);
+        self.announce(place, version)?;
+        let answer = |drafted: Result<Document, Error>| {
+            drafted.map(|document| Written { document, version })
+        };
+        Ok(Some(drafts.into_iter().map(answer).collect()))
+    }
+
+    /// Tells everybody, after the commit.
+    pub(super) fn announce(&self, place: &Place, version: u64) -> Result<(), Error> {
+        let changed = Changed {
+            place: place.clone(),
+            version,
+        };
+        let payload = Bytes::from(serde_json::to_vec(&changed)?);
+        self.world.bus.publish(Message {
+            topic: CHANGED_TOPIC.to_owned(),
+            payload,
+        });
+        Ok(())
+    }
+}
+
+fn refused(drafted: Result<Document, Error>) -> Answer {
+    Err(drafted
+        .err()
+        .unwrap_or_else(|| Error::Internal("a draft was lost".to_owned())))
+}
+
+impl Draft {
+    fn apply(&mut self, waiting: &Waiting, bounds: &Bounds) -> Result<Document, Error> {
+        // What was changed in this batch has a version that nobody can have named.
+        let fits = |wanted: &IfMatch| match wanted {
+            IfMatch::Written => self.changed || wanted.allows(self.version),
+            IfMatch::Versions(_) => !self.changed && wanted.allows(self.version),
+        };
+        if !waiting.if_match.as_ref().is_none_or(fits) {
+            return Err(Error::PreconditionFailed);
+        }
+        self.document = apply(&self.document, &waiting.change, bounds)?;
+        self.changed = true;
+        Ok(self.document.clone())
+    }
+}
