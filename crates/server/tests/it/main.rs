@@ -10,5 +10,7 @@
     clippy::missing_panics_doc
 )]
 
+mod authorization_header;
 mod harness;
 mod pairing_in_extension;
+mod stage_rule;
