@@ -11,6 +11,10 @@
 )]
 
 mod authorization_header;
+mod authtoken;
+mod exchange;
 mod harness;
 mod pairing_in_extension;
 mod stage_rule;
+mod user_ids;
+mod user_info;
