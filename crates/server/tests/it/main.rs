@@ -12,6 +12,9 @@
 
 mod authorization_header;
 mod authtoken;
+mod bodies;
+mod cors;
+mod errors;
 mod exchange;
 mod grants;
 mod guessing;
