@@ -190,7 +190,7 @@ impl Attempt<'_> {
     }
 
     /// Does not count the try.
-    pub(crate) fn forgive(mut self) {
+    fn forgive(mut self) {
         self.leave_all();
     }
 }

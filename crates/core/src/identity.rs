@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crowdlink_protocol::{UserIds, UserIdsEntry, UserInfo};
 use crowdlink_store::{Commit, Expect};
 
-use crate::caller::Caller;
+use crate::caller::{Caller, ID_BYTES_MAX};
 use crate::core::Core;
 use crate::error::Error;
 use crate::guess::masked;
@@ -80,6 +80,9 @@ pub async fn user_ids(
     cursor: Option<&str>,
 ) -> Result<UserIds, Error> {
     caller.require_trusted()?;
+    if cursor.is_some_and(|cursor| cursor.len() > ID_BYTES_MAX) {
+        return Err(Error::invalid("cursor", "must be a `next` of this call"));
+    }
     let prefix = keys::kind(caller.stage, caller.client_id(), "user");
     let after = cursor
         .filter(|cursor| !cursor.is_empty() && *cursor != NO_CURSOR)

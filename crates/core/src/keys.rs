@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 
 use crowdlink_protocol::{ClientId, Stage};
 
-/// A part of a key from outside. Everything that is not plain is percent-encoded, so that a part
-/// can neither end early nor reach into another.
+/// A part of a key from outside. ASCII that is not plain is percent-encoded, so that a part can
+/// neither end early nor reach into another; other scripts stay as they are, short and readable.
 pub(crate) fn segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-            out.push(char::from(byte));
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') || !c.is_ascii() {
+            out.push(c);
         } else {
             // Writing to a String does not fail.
-            let _ = write!(out, "%{byte:02X}");
+            let _ = write!(out, "%{:02X}", u32::from(c));
         }
     }
     out

@@ -6,7 +6,7 @@ use crowdlink_store::Commit;
 use super::Channel;
 use super::in_extension::{PINS_BY_CHANNEL, pin_key};
 use super::in_game::end_game_pins;
-use crate::caller::Caller;
+use crate::caller::{Caller, ID_BYTES_MAX};
 use crate::core::Core;
 use crate::error::Error;
 use crate::table::Stored;
@@ -55,6 +55,9 @@ async fn families(core: &Core, channel: &Channel<'_>) -> Result<Vec<Stored<Famil
 pub async fn revoke_one(core: &Core, caller: &Caller, id: &str) -> Result<(), Error> {
     let channel_id = caller.broadcaster_channel()?;
     let unknown = || Error::NotFound("No such game is paired with this channel".into());
+    if id.len() > ID_BYTES_MAX {
+        return Err(unknown());
+    }
     let key = FAMILIES.key(caller.stage, caller.client_id(), &[id]);
     for attempt in 1..=CONFLICT_TRIES_MAX {
         let family = FAMILIES

@@ -244,23 +244,22 @@ pub async fn check(
         Err(Error::ExtensionNotFound) => return Err(Error::CredentialInvalid),
         known => known?,
     };
-    let attempt = core.guesses.begin(core, stage, &client_id, address)?;
-    let outcome = match checked {
-        Checked::Pin(typed) => match pin::find(core, stage, &client_id, typed).await {
-            Ok(Some(found)) if matches!(found.value, PinRecord::Grant(_)) => Ok(()),
-            Ok(_) => Err(Error::CredentialInvalid),
-            Err(error) => Err(error),
-        },
+    match checked {
+        Checked::Pin(typed) => {
+            let attempt = core.guesses.begin(core, stage, &client_id, address)?;
+            let outcome = match pin::find(core, stage, &client_id, typed).await {
+                Ok(Some(found)) if matches!(found.value, PinRecord::Grant(_)) => Ok(()),
+                Ok(_) => Err(Error::CredentialInvalid),
+                Err(error) => Err(error),
+            };
+            attempt.settle(&outcome);
+            outcome
+        }
+        // No guess can hit a signature, and games poll this while they wait: it is no attempt.
         Checked::Jwt(jwt) => match authorize_jwt(core, stage, &client_id, jwt).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_ours() => Err(error),
-            Err(_) => {
-                // No guess can hit a signature, and games poll this while they wait.
-                attempt.forgive();
-                return Err(Error::CredentialInvalid);
-            }
+            Err(_) => Err(Error::CredentialInvalid),
         },
-    };
-    attempt.settle(&outcome);
-    outcome
+    }
 }

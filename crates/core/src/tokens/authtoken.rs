@@ -9,7 +9,7 @@ use super::mint::mint;
 use crate::core::Core;
 use crate::error::Error;
 use crate::random;
-use crate::secret::hex;
+use crate::secret::{hex, sha256};
 
 /// Most users of one request.
 const USERS_MAX: usize = 1_000;
@@ -18,9 +18,10 @@ const ASKERS_MAX: usize = 100_000;
 /// How long an asker is remembered.
 const ASKER_MS: i64 = 60 * 60 * 1_000;
 
-/// Who asked for which extension, for the library's renewal that leaves it out (`spec 4.6`).
+/// Who asked for which extension, for the library's renewal that leaves it out (`spec 4.6`). Kept
+/// by a hash: what anybody may send without a token must not be what it costs to remember.
 #[derive(Debug)]
-pub(crate) struct Askers(Cache<(IpAddr, String, String), (ClientId, i64)>);
+pub(crate) struct Askers(Cache<[u8; 32], (ClientId, i64)>);
 
 impl Askers {
     pub(crate) fn new() -> Self {
@@ -98,12 +99,15 @@ pub async fn authtoken(
         .collect()
 }
 
-fn asker_of(request: &AuthtokenRequest) -> (IpAddr, String, String) {
-    (
-        request.address,
-        request.channel_id.clone(),
-        request.user_ids.join(","),
-    )
+fn asker_of(request: &AuthtokenRequest) -> [u8; 32] {
+    let AuthtokenRequest {
+        address,
+        channel_id,
+        user_ids,
+        ..
+    } = request;
+    // Debug quotes, so that no part can run into another.
+    sha256(&format!("{address} {channel_id:?} {user_ids:?}"))
 }
 
 /// The extension named; else the one this asker named within the hour; else the only one there is.

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crowdlink_protocol::{Claims, ClientId, Role, Stage, ascii_json};
 use serde_json::json;
 
+use crate::caller::ID_BYTES_MAX;
 use crate::core::Core;
 use crate::error::Error;
 
@@ -12,7 +13,7 @@ use crate::error::Error;
 const ISSUER: &str = "crowdlink";
 
 /// Signs claims with the ring's newest key, after filling in issuer, times, stage, extension and
-/// id.
+/// id. Ids that no caller may have are refused here: nobody gets a token that is never accepted.
 pub(crate) fn mint(
     core: &Core,
     stage: Stage,
@@ -20,6 +21,7 @@ pub(crate) fn mint(
     lifetime_ms: u64,
     claims: Claims,
 ) -> Result<String, Error> {
+    check_ids(&claims)?;
     let now_ms = core.world.now_ms();
     let claims = Claims {
         iss: Some(ISSUER.to_owned()),
@@ -53,6 +55,22 @@ pub(crate) fn mint(
     token.push('.');
     token.push_str(&signature);
     Ok(token)
+}
+
+fn check_ids(claims: &Claims) -> Result<(), Error> {
+    // An opaque id is a user's id and a letter.
+    for (field, id, bytes_max) in [
+        ("channel_id", &claims.channel_id, ID_BYTES_MAX),
+        ("user_id", &claims.user_id, ID_BYTES_MAX - 1),
+    ] {
+        if id.as_ref().is_some_and(|id| id.len() > bytes_max) {
+            return Err(Error::invalid(
+                field,
+                format!("must be at most {bytes_max} bytes"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// An access token of a family: the game as its broadcaster.

@@ -3,14 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Query};
-use crowdlink_core::{Caller, Error, tokens};
+use axum::extract::FromRequestParts;
+use crowdlink_core::{Caller, tokens};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use serde::Deserialize;
 
 use super::RestEdge;
 use super::answer::Refusal;
+use super::query::Parameters;
 use crate::listen::Peer;
 
 /// A caller with a good token, within its rate.
@@ -35,8 +36,8 @@ impl FromRequestParts<Arc<RestEdge>> for Authorized {
         };
         let caller = tokens::authorize(&edge.core, edge.stage, header).await?;
         edge.core.take_rest(&caller)?;
-        let named = Query::<Named>::try_from_uri(&parts.uri)
-            .map_err(|_| Error::invalid("query", "must be well-formed"))?;
+        let Parameters(named): Parameters<Named> =
+            Parameters::from_request_parts(parts, edge).await?;
         caller.check_named_channel(named.channel_id.as_deref())?;
         Ok(Self(caller))
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use crowdlink_core::Error;
@@ -21,6 +22,11 @@ impl FromRequest<Arc<RestEdge>> for Raw {
 
     async fn from_request(request: Request, edge: &Arc<RestEdge>) -> Result<Self, Self::Rejection> {
         let bytes_max = edge.body_bytes_max;
+        // What says that it is too big need not be waited for.
+        let bytes_min = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
+        if bytes_min > bytes_max {
+            return Err(Error::TooLarge { bytes_max }.into());
+        }
         match Limited::new(request.into_body(), bytes_max).collect().await {
             Ok(body) => Ok(Self(body.to_bytes())),
             Err(error) if error.is::<LengthLimitError>() => {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 
 use super::RestEdge;
 use super::answer::{Answer, json};
 use super::authorized::{Address, Authorized};
+use super::query::Parameters;
 
 pub(super) async fn user_info(
     State(edge): State<Arc<RestEdge>>,
@@ -28,7 +29,7 @@ pub(super) struct Page {
 pub(super) async fn user_ids(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
-    Query(page): Query<Page>,
+    Parameters(page): Parameters<Page>,
 ) -> Answer {
     json(&crowdlink_core::user_ids(&edge.core, &caller, page.cursor.as_deref()).await?)
 }

@@ -6,6 +6,7 @@ mod body;
 mod cors;
 mod identity;
 mod pairing;
+mod query;
 mod tokens;
 
 use std::sync::Arc;

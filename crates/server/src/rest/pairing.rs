@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use crowdlink_core::Error;
 use crowdlink_core::pairing::{self, Checked};
 use crowdlink_protocol::{Grants, PairingToken, Pin, PinExists};
@@ -12,6 +12,7 @@ use super::RestEdge;
 use super::answer::{Answer, done, json};
 use super::authorized::{Address, Authorized};
 use super::body::{Json, text};
+use super::query::Parameters;
 
 /// `gamelink/pin`, `gamelink/token`: the body is ignored.
 pub(super) async fn create_pin(
@@ -53,7 +54,7 @@ pub(super) struct One {
 pub(super) async fn revoke_one(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
-    Query(one): Query<One>,
+    Parameters(one): Parameters<One>,
 ) -> Answer {
     let id = one.id.ok_or_else(|| Error::invalid("id", "is required"))?;
     pairing::revoke_one(&edge.core, &caller, &id).await?;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use crowdlink_core::Error;
 use crowdlink_core::tokens::{self, AuthtokenRequest};
 use crowdlink_protocol::{AuthtokenBody, Role, Token, Tokens, ids_of};
@@ -14,6 +14,7 @@ use super::RestEdge;
 use super::answer::{Answer, json};
 use super::authorized::Address;
 use super::body::{Json, Raw};
+use super::query::Parameters;
 
 #[derive(Deserialize)]
 pub(super) struct RoleQuery {
@@ -23,12 +24,15 @@ pub(super) struct RoleQuery {
 /// `POST authtoken`.
 pub(super) async fn authtoken(
     State(edge): State<Arc<RestEdge>>,
-    Query(query): Query<RoleQuery>,
+    Parameters(query): Parameters<RoleQuery>,
     Address(address): Address,
     Json(body): Json,
 ) -> Answer {
-    let body: AuthtokenBody = serde_json::from_value(body)
-        .map_err(|_| Error::invalid("body", "must be a JSON object"))?;
+    let not_an_object = || Error::invalid("body", "must be a JSON object");
+    if !body.is_object() {
+        return Err(not_an_object().into());
+    }
+    let body: AuthtokenBody = serde_json::from_value(body).map_err(|_| not_an_object())?;
     let request = authtoken_request(&body, query.role.as_deref(), address)?;
     let several = request.user_ids.len() > 1;
     let mut tokens = tokens::authtoken(&edge.core, edge.stage, request).await?;

@@ -10,5 +10,21 @@
     clippy::missing_panics_doc
 )]
 
+mod authorization_header;
+mod authtoken;
+mod bodies;
+mod cors;
+mod errors;
+mod exchange;
+mod grants;
+mod guessing;
 mod harness;
 mod pairing_in_extension;
+mod pairing_in_game;
+mod rates;
+mod revocation;
+mod secrets;
+mod stage_rule;
+mod store_down;
+mod user_ids;
+mod user_info;

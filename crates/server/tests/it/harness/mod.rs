@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 pub use game::{Game, Incoming, refusal};
 pub use http::{Answer, Http};
-pub use jwt::{claims, sign, sign_with_header};
+pub use jwt::{claims, payload, sign, sign_with_header};
 
 /// When tests begin (Unix ms): a whole second, for tokens count in those.
 pub const START_MS: i64 = 1_700_000_000_000;
@@ -149,6 +149,12 @@ impl Server {
         self.sandbox().with(EXTENSION, &token)
     }
 
+    /// A stage, as a page of the test extension with a token that the platform or a developer
+    /// signed. The sandbox takes it only where it says `allowed_stage`.
+    pub fn signed(&self, stage: Stage, claims: &serde_json::Value) -> Http {
+        self.rest(stage).with(EXTENSION, &sign(claims, SECRET))
+    }
+
     /// A game that has connected to the sandbox and not yet authenticated.
     pub async fn game(&self) -> Game {
         let path = format!("/0.0.1/{EXTENSION}");
@@ -163,9 +169,24 @@ impl Server {
         (game, answer["data"].clone())
     }
 
+    /// The server's time (Unix ms).
+    pub fn clock_ms(&self) -> i64 {
+        crowdlink_store::Clock::now_ms(&*self.clock)
+    }
+
     /// Moves time; waits until what is due has been looked at, as far as one can see from outside.
     pub fn advance_ms(&self, ms: u64) {
         self.clock.advance_ms(ms);
+    }
+
+    /// Waits until a condition holds while time goes on, in steps of the background loops.
+    pub async fn in_time<F: Future<Output = bool>>(&self, what: &str, holds: impl Fn() -> F) {
+        eventually(what, || async {
+            self.advance_ms(1_000);
+            tokio::task::yield_now().await;
+            holds().await
+        })
+        .await;
     }
 
     /// Starts the drain and waits for its end.
