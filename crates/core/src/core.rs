@@ -66,6 +66,8 @@ pub struct CoreStats {
 pub enum Notice {
     /// A token, family or grant was revoked: close what rests on it.
     Revoked(String),
+    /// Word of some revocations was lost: look at every connection's credentials.
+    RevocationsMissed,
     /// An extension is gone: close what belongs to it.
     ExtensionRemoved(ClientId),
 }
@@ -198,6 +200,7 @@ impl Core {
     pub async fn run(&self, notify: impl Fn(Notice)) {
         let mut bus = self.world.bus.subscribe();
         let mut revoked_until_ms = 0;
+        let mut missed = false;
         loop {
             let tick = self.world.clock.sleep_ms(REFRESH_MS);
             tokio::pin!(tick);
@@ -213,7 +216,10 @@ impl Core {
                         }
                         Some(Delivery::Message(_)) => {}
                         // The log of revocations repairs the loss at once.
-                        Some(Delivery::Lost) => break,
+                        Some(Delivery::Lost) => {
+                            missed = true;
+                            break;
+                        }
                         None => {
                             tick.as_mut().await;
                             break;
@@ -230,7 +236,13 @@ impl Core {
                 Err(error) => tracing::warn!(%error, "the registry could not be read again"),
             }
             match tokens::catch_up(self, revoked_until_ms).await {
-                Ok(newest_ms) => revoked_until_ms = newest_ms,
+                Ok(newest_ms) => {
+                    revoked_until_ms = newest_ms;
+                    // The log tells only news, and what this node revoked itself is none to it.
+                    if std::mem::take(&mut missed) {
+                        notify(Notice::RevocationsMissed);
+                    }
+                }
                 Err(error) => tracing::warn!(%error, "revocations could not be read again"),
             }
             self.revocations.forget_expired(self.world.now_ms());

@@ -54,15 +54,19 @@ impl fmt::Debug for Credential {
     }
 }
 
+/// How much of an unknown name a refusal repeats, in characters: a frame of ours must not outgrow
+/// a client's buffer (`spec 2.1`) because its request was long.
+const QUOTED_CHARS_MAX: usize = 64;
+
 /// Why a request is no call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// No such action, or not on this target.
     #[error("unknown action `{action}` on target `{target}`")]
     Unknown {
-        /// As asked.
+        /// As asked, its first 64 characters.
         action: String,
-        /// As asked.
+        /// As asked, its first 64 characters.
         target: String,
     },
     /// The data is wrong.
@@ -91,8 +95,8 @@ impl Call {
             ("subscribe", "authentication") => Ok(Self::SubscribeAuthentication),
             ("unsubscribe", "authentication") => Ok(Self::UnsubscribeAuthentication),
             (action, target) => Err(CallError::Unknown {
-                action: action.to_owned(),
-                target: target.to_owned(),
+                action: action.chars().take(QUOTED_CHARS_MAX).collect(),
+                target: target.chars().take(QUOTED_CHARS_MAX).collect(),
             }),
         }
     }

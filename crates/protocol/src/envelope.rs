@@ -38,13 +38,15 @@ pub enum EnvelopeError {
     /// Breaks a bound of `spec 5`.
     #[error(transparent)]
     Bound(#[from] BoundError),
-    /// A field of a wrong type. Action and target are what could be read of them.
+    /// A field of a wrong type. Id, action and target are what could be read of them.
     #[error("{field} {expected}")]
     Field {
         /// Its name.
         field: &'static str,
         /// What it must be.
         expected: &'static str,
+        /// To be echoed.
+        request_id: u16,
         /// To be echoed.
         action: String,
         /// To be echoed.
@@ -96,6 +98,7 @@ impl<'a> Request<'a> {
             Some((field, expected)) => Err(EnvelopeError::Field {
                 field,
                 expected,
+                request_id,
                 action: action.into_owned(),
                 target: target.into_owned(),
             }),

@@ -17,7 +17,7 @@ use crowdlink_protocol::{ClientId, Stage};
 pub use session::GameTag;
 
 use crate::client_address::ClientAddress;
-use crate::live::{AddressKey, CloseCode, Live, Quota};
+use crate::live::{AddressKey, CloseCode, Live, Quota, RequestRate};
 
 /// What every game's connection of a stage knows.
 #[derive(Debug)]
@@ -45,10 +45,8 @@ pub struct GameLimits {
     pub message_bytes_max: usize,
     /// How long a connection may stay unauthenticated.
     pub unauthenticated_ms_max: u64,
-    /// Requests a second.
-    pub requests_per_s_max: u32,
-    /// Requests at once.
-    pub requests_burst_max: u32,
+    /// Requests.
+    pub requests: RequestRate,
 }
 
 /// Takes every path: those of `spec 2.1` lead to a connection, the others to a 404.
@@ -57,12 +55,12 @@ pub fn router(edge: Arc<GameEdge>) -> Router {
 }
 
 /// Tells open connections what has happened to the credentials they rest on.
-pub fn notify(live: &Live, notice: &Notice) {
+pub fn notify(core: &Core, live: &Live, notice: &Notice) {
     live.close_where(
-        |session| session::concerned(session, notice),
+        |session| session::concerned(core, session, notice),
         CloseCode::POLICY,
         match notice {
-            Notice::Revoked(_) => "revoked",
+            Notice::Revoked(_) | Notice::RevocationsMissed => "revoked",
             Notice::ExtensionRemoved(_) => "extension removed",
         },
     );
