@@ -10,5 +10,8 @@
     clippy::missing_panics_doc
 )]
 
+mod authenticate;
+mod envelope;
 mod harness;
 mod pairing_in_extension;
+mod socket_paths;

@@ -1,5 +1,6 @@
 //! Starts a real server on free ports and gives one client for each kind of caller.
 
+mod frame_rules;
 mod game;
 mod http;
 mod jwt;
@@ -153,6 +154,22 @@ impl Server {
     pub async fn game(&self) -> Game {
         let path = format!("/0.0.1/{EXTENSION}");
         Game::connect(self.address(EdgeName::SandboxGamelink), &path).await
+    }
+
+    /// The same on a stage, of an extension.
+    pub async fn game_of(&self, stage: Stage, extension: &str) -> Game {
+        let name = match stage {
+            Stage::Sandbox => EdgeName::SandboxGamelink,
+            Stage::Production => EdgeName::ProductionGamelink,
+        };
+        Game::connect(self.address(name), &format!("/0.0.1/{extension}")).await
+    }
+
+    /// Production, as a page with a token as the platform signs them; valid for an hour from the
+    /// start of the test.
+    pub fn production_page(&self, role: &str, channel: &str) -> Http {
+        let token = sign(&claims(role, channel), SECRET);
+        self.rest(Stage::Production).with(EXTENSION, &token)
     }
 
     /// A game of the sandbox, paired with a channel by a PIN of direction A; its first answer.
