@@ -11,7 +11,14 @@
 )]
 
 mod authenticate;
+mod authentication_events;
 mod envelope;
+mod faults;
+mod grants_live;
 mod harness;
+mod limits;
 mod pairing_in_extension;
+mod refresh;
+mod refresh_model;
+mod shutdown;
 mod socket_paths;

@@ -112,6 +112,26 @@ impl Game {
         }
     }
 
+    /// The code of the close frame, or none where the connection just ended; pings before it do not
+    /// matter.
+    pub async fn ended(&mut self) -> Option<u16> {
+        loop {
+            match self.message().await {
+                Some(Message::Ping(_)) => {}
+                Some(Message::Close(frame)) => return frame.map(|frame| frame.code.into()),
+                None => return None,
+                other => panic!("instead of the end: {other:?}"),
+            }
+        }
+    }
+
+    /// Waits to be closed and answers as a well-behaved client does; the code.
+    pub async fn leave(mut self) -> Option<u16> {
+        let code = self.closed().await;
+        while self.message().await.is_some() {}
+        code
+    }
+
     /// Sends a close frame.
     pub async fn send_close(&mut self, code: u16) {
         let frame = CloseFrame {

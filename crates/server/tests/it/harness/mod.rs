@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crowdlink_core::registry::{self, AddExtension};
-use crowdlink_core::{Secret, SeededRandom};
+use crowdlink_core::{Core, CoreOptions, LocalBus, Secret, SeededRandom, World};
 use crowdlink_protocol::{ClientId, Stage};
 use crowdlink_server::app::{App, Foundation};
 use crowdlink_server::listen::{EdgeName, bind_all};
@@ -190,6 +190,17 @@ impl Server {
         self.app.shutdown.drain();
         self.running.await.unwrap()
     }
+}
+
+/// The domain as another process has it that shares a server's store, but no memory and no bus.
+pub async fn core_beside(server: &Server) -> Arc<Core> {
+    let world = World {
+        store: server.store.clone(),
+        clock: server.clock.clone(),
+        random: Arc::new(SeededRandom::from_seed(2)),
+        bus: Arc::new(LocalBus::new()),
+    };
+    Core::open(world, CoreOptions::default()).await.unwrap()
 }
 
 /// Waits until a condition holds. Fails after ten seconds of real time.
