@@ -16,6 +16,7 @@ mod envelope;
 mod faults;
 mod grants_live;
 mod harness;
+mod kill;
 mod limits;
 mod pairing_in_extension;
 mod refresh;
