@@ -14,6 +14,7 @@ mod authenticate;
 mod authentication_events;
 mod envelope;
 mod faults;
+mod golden_frames;
 mod grants_live;
 mod harness;
 mod kill;
