@@ -4,7 +4,9 @@ use crowdlink_protocol::Stage;
 use crowdlink_store::Faults;
 use serde_json::{Value, json};
 
-use crate::harness::{EXTENSION, Game, OWNER, SECRET, Server, claims, eventually, refusal, sign};
+use crate::harness::{
+    EXTENSION, Game, OWNER, SECRET, Server, claims, eventually, refusal, sign, sign_with_header,
+};
 
 const WRONG_PIN: &str = "The provided PIN is invalid or expired";
 
@@ -132,6 +134,53 @@ async fn only_a_broadcasters_token_of_this_world_authenticates() {
         game.authenticate(json!({ "jwt": good })).await["data"]["twitch_id"],
         "42"
     );
+}
+
+#[tokio::test]
+async fn a_token_whose_header_plays_tricks_does_not_authenticate() {
+    let server = Server::start().await;
+    let mut claims = claims("broadcaster", "42");
+    claims["allowed_stage"] = json!("sandbox");
+    let mut game = server.game().await;
+    for header in [
+        json!({ "alg": "none" }),
+        json!({ "alg": "RS256" }),
+        json!({ "alg": "hs256" }),
+        json!({ "alg": "HS256", "kid": "not in the ring" }),
+        json!({ "alg": "HS256", "kid": "" }),
+        json!({ "typ": "JWT" }),
+    ] {
+        let jwt = sign_with_header(&header, &claims.to_string(), SECRET);
+        let unsigned = format!("{}.", jwt.rsplit_once('.').unwrap().0);
+        for jwt in [jwt, unsigned] {
+            let answer = game.authenticate(json!({ "jwt": jwt })).await;
+            assert_eq!(refusal(&answer, 400).1, "Invalid token", "{header}");
+        }
+    }
+    let jwt = sign_with_header(&json!({ "alg": "HS256" }), &claims.to_string(), SECRET);
+    assert_eq!(
+        game.authenticate(json!({ "jwt": jwt })).await["data"]["twitch_id"],
+        "42"
+    );
+}
+
+#[tokio::test]
+async fn a_family_or_grant_that_a_foreign_token_claims_is_not_believed() {
+    let server = Server::start().await;
+    let (_game, _) = server.paired_game("43").await;
+    let other = server.page("broadcaster", "43").await;
+    let grants = other.get("/v1/e/gamelink/grants").await.ok();
+    let mut claims = claims("broadcaster", "42");
+    claims["allowed_stage"] = json!("sandbox");
+    claims["fam"] = grants["grants"][0]["id"].clone();
+    claims["grant"] = json!("made up");
+    let mut game = server.game().await;
+    let answer = game
+        .authenticate(json!({ "jwt": sign(&claims, SECRET) }))
+        .await;
+    assert_eq!(answer["data"]["twitch_id"], "42");
+    other.delete("/v1/e/gamelink/token").await.ok();
+    game.heartbeat().await;
 }
 
 #[tokio::test]

@@ -115,7 +115,11 @@ async fn live_and_die(program: Program, round: usize) -> Kept {
         let next = game.authenticate(json!({ "refresh": newest })).await;
         parent = std::mem::replace(&mut newest, next["data"]["refresh"].clone());
     }
-    let presented = if round % 2 == 0 { &newest } else { &parent };
+    let presented = if round.is_multiple_of(2) {
+        &newest
+    } else {
+        &parent
+    };
     game.send("authenticate", "", json!({ "refresh": presented }))
         .await;
     program.kill_9();

@@ -22,5 +22,6 @@ mod limits;
 mod pairing_in_extension;
 mod refresh;
 mod refresh_model;
+mod revocation;
 mod shutdown;
 mod socket_paths;

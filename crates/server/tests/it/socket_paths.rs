@@ -3,7 +3,7 @@
 use crowdlink_server::listen::EdgeName;
 use serde_json::json;
 
-use crate::harness::{EXTENSION, Game, Http, Server, refusal};
+use crate::harness::{Answer, EXTENSION, Game, Http, Server, refusal};
 
 /// A game that gets as far as a refusal of ours speaks GameLink with the right extension.
 async fn speaks_gamelink(game: &mut Game) {
@@ -113,14 +113,24 @@ async fn the_rest_ports_take_the_same_paths() {
     }
 }
 
+fn assert_asks_for_an_upgrade(answer: &Answer) {
+    assert_eq!(answer.status, 426);
+    assert_eq!(answer.header("upgrade"), Some("websocket"));
+    assert_eq!(answer.header("sec-websocket-version"), Some("13"));
+}
+
 #[tokio::test]
 async fn a_plain_get_is_told_to_upgrade() {
     let server = Server::start().await;
     for edge in [EdgeName::SandboxGamelink, EdgeName::SandboxRest] {
         let http = Http::new(server.address(edge));
         let answer = http.get(&format!("/0.0.1/{EXTENSION}")).await;
-        assert_eq!(answer.status, 426);
-        assert_eq!(answer.header("upgrade"), Some("websocket"));
+        assert_asks_for_an_upgrade(&answer);
+        let old = http
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket");
+        let old = old.header("sec-websocket-version", "8");
+        assert_asks_for_an_upgrade(&old.get(&format!("/0.0.1/{EXTENSION}")).await);
         assert_eq!(http.get("/0.0.1/nobody").await.status, 401);
         assert_eq!(http.get("/nothing").await.status, 404);
     }
