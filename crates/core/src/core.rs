@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crowdlink_protocol::{ClientId, Stage};
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
+use tokio::sync::Notify;
 
 use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
@@ -64,19 +65,28 @@ pub struct CoreStats {
     pub extensions: usize,
 }
 
-/// What concerns open connections.
+/// What happened that open connections must hear of.
 #[derive(Clone, Debug)]
 pub enum Notice {
-    /// A token, family or grant was revoked: close what rests on it.
-    Revoked(String),
-    /// An extension is gone: close what belongs to it.
-    ExtensionRemoved(ClientId),
+    /// Credentials ended: close what rests on them.
+    Ended(Ended),
     /// A document changed: tell who subscribed.
     Changed(Changed),
     /// A value of the JSON store was written: tell the viewers.
     JsonStoreWritten(JsonStoreWritten),
-    /// Something may have changed without a notice: look at everything that is subscribed.
+    /// Word of some changes was lost: look at everything that is subscribed.
     MayHaveChanged,
+}
+
+/// Credentials that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A token, family or grant was revoked.
+    Revoked(String),
+    /// Word of some revocations was lost: look at every connection's credentials.
+    RevocationsMissed,
+    /// An extension is gone.
+    ExtensionRemoved(ClientId),
 }
 
 impl Core {
@@ -215,7 +225,7 @@ impl Core {
                 let id = String::from_utf8(message.payload.to_vec()).ok()?;
                 self.revocations
                     .hear(&id, tokens::revocation_until_ms(self));
-                Some(Notice::Revoked(id))
+                Some(Notice::Ended(Ended::Revoked(id)))
             }
             CHANGED_TOPIC => {
                 let changed: Changed = serde_json::from_slice(&message.payload).ok()?;
@@ -232,40 +242,51 @@ impl Core {
     /// Keeps memory in step with the store and the bus, and tells `notify` what concerns open
     /// connections. Runs until it is dropped.
     pub async fn run(&self, notify: impl Fn(Notice)) {
+        let missed = Notify::new();
+        // Two loops: a store that is slow must not hold back what the bus carries.
+        tokio::join!(self.listen(&notify, &missed), self.look(&notify, &missed));
+    }
+
+    async fn listen(&self, notify: &impl Fn(Notice), missed: &Notify) {
         let mut bus = self.world.bus.subscribe();
-        let mut revoked_until_ms = 0;
-        loop {
-            let tick = self.world.clock.sleep_ms(REFRESH_MS);
-            tokio::pin!(tick);
-            loop {
-                tokio::select! {
-                    () = &mut tick => break,
-                    delivery = bus.next() => match delivery {
-                        Some(Delivery::Message(message)) => {
-                            self.hear(&message).into_iter().for_each(&notify);
-                        }
-                        // The log of revocations repairs one part of the loss at once.
-                        Some(Delivery::Lost) => {
-                            notify(Notice::MayHaveChanged);
-                            break;
-                        }
-                        None => {
-                            tick.as_mut().await;
-                            break;
-                        }
-                    },
+        while let Some(delivery) = bus.next().await {
+            match delivery {
+                Delivery::Message(message) => {
+                    self.hear(&message).into_iter().for_each(notify);
                 }
+                Delivery::Lost => {
+                    notify(Notice::MayHaveChanged);
+                    missed.notify_one();
+                }
+            }
+        }
+    }
+
+    /// Looks at the registry and at the log of revocations, every second and when word was lost.
+    async fn look(&self, notify: &impl Fn(Notice), missed: &Notify) {
+        let mut revoked_until_ms = 0;
+        let mut lost_word = false;
+        loop {
+            tokio::select! {
+                () = self.world.clock.sleep_ms(REFRESH_MS) => {}
+                () = missed.notified() => lost_word = true,
             }
             match self.reload().await {
                 Ok(gone) => {
                     for client_id in gone {
-                        notify(Notice::ExtensionRemoved(client_id));
+                        notify(Notice::Ended(Ended::ExtensionRemoved(client_id)));
                     }
                 }
                 Err(error) => tracing::warn!(%error, "the registry could not be read again"),
             }
             match tokens::catch_up(self, revoked_until_ms).await {
-                Ok(newest_ms) => revoked_until_ms = newest_ms,
+                Ok(newest_ms) => {
+                    revoked_until_ms = newest_ms;
+                    // The log tells only news, and what this node revoked itself is none to it.
+                    if std::mem::take(&mut lost_word) {
+                        notify(Notice::Ended(Ended::RevocationsMissed));
+                    }
+                }
                 Err(error) => tracing::warn!(%error, "revocations could not be read again"),
             }
             self.revocations.forget_expired(self.world.now_ms());

@@ -29,7 +29,7 @@ mod world;
 
 pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};
 pub use caller::{Caller, Revocable};
-pub use core::{Core, CoreOptions, CoreStats, Notice};
+pub use core::{Core, CoreOptions, CoreStats, Ended, Notice};
 pub use error::{Error, TokenFault};
 pub use identity::{user_ids, user_info};
 pub use limits::{Lifetimes, Limits, Rate};

@@ -38,13 +38,15 @@ pub enum EnvelopeError {
     /// Breaks a bound of `spec 5`.
     #[error(transparent)]
     Bound(#[from] BoundError),
-    /// A field of a wrong type. Action and target are what could be read of them.
+    /// A field of a wrong type. Id, action and target are what could be read of them.
     #[error("{field} {expected}")]
     Field {
         /// Its name.
         field: &'static str,
         /// What it must be.
         expected: &'static str,
+        /// To be echoed.
+        request_id: u16,
         /// To be echoed.
         action: String,
         /// To be echoed.
@@ -96,6 +98,7 @@ impl<'a> Request<'a> {
             Some((field, expected)) => Err(EnvelopeError::Field {
                 field,
                 expected,
+                request_id,
                 action: action.into_owned(),
                 target: target.into_owned(),
             }),
@@ -127,7 +130,7 @@ impl Faults {
 }
 
 /// A string, borrowed where it has no escapes.
-struct Text<'a>(Cow<'a, str>);
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -154,9 +157,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// The raw values of `N` wanted keys of an object.
-struct Fields<'a, const N: usize>([Option<&'a RawValue>; N]);
+pub(crate) struct Fields<'a, const N: usize>(pub(crate) [Option<&'a RawValue>; N]);
 
-fn fields<'a, const N: usize>(
+pub(crate) fn fields<'a, const N: usize>(
     text: &'a str,
     names: [&'static str; N],
 ) -> Result<Fields<'a, N>, serde_json::Error> {

@@ -16,7 +16,10 @@ mod role;
 mod stage;
 
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
-pub use call::{Authenticate, Call, CallError, Credential};
+pub use call::{
+    Authenticate, Call, CallError, ConfigCall, ConfigTopic, Credential, ReadableConfig, StateCall,
+    StateTopic,
+};
 pub use claims::{Claims, ClaimsError, ascii_json};
 pub use close::CloseCode;
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};

@@ -8,6 +8,7 @@ pub mod app;
 pub mod cli;
 pub mod client_address;
 pub mod commands;
+pub mod events;
 pub mod gamelink;
 pub mod listen;
 pub mod live;

@@ -3,7 +3,7 @@
 use crowdlink_core::{CoreOptions, Lifetimes, Limits, Rate};
 
 use crate::gamelink::GameLimits;
-use crate::live::LiveLimits;
+use crate::live::{LiveLimits, RequestRate};
 use crate::settings::Settings;
 
 /// What core wants of the settings.
@@ -51,7 +51,10 @@ pub(super) fn game_limits(settings: &Settings) -> GameLimits {
     GameLimits {
         message_bytes_max: settings.limits.frame_in_bytes_max,
         unauthenticated_ms_max: settings.timeouts.game_authentication_ms_max,
-        requests_per_s_max: settings.rates.socket_requests_per_s_max,
-        requests_burst_max: settings.rates.socket_requests_burst_max,
+        requests: RequestRate {
+            per_s: settings.rates.socket_requests_per_s_max,
+            burst: settings.rates.socket_requests_burst_max,
+            refused_ms_max: settings.rates.socket_overload_ms_max,
+        },
     }
 }

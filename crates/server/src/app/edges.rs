@@ -31,6 +31,7 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
             core: Arc::clone(&app.core),
             stage,
             live: Arc::clone(&app.live),
+            pump: Arc::clone(&app.pump),
             address: ClientAddress::new(&settings.proxy),
             per_address: Arc::clone(&per_address),
             per_extension: Arc::clone(&per_extension),

@@ -133,7 +133,10 @@ impl App {
         );
         let mut background = JoinSet::new();
         let (core, live) = (Arc::clone(&self.core), Arc::clone(&self.live));
-        background.spawn(async move { core.run(|notice| gamelink::notify(&live, &notice)).await });
+        background.spawn(async move {
+            core.run(|notice| gamelink::notify(&core, &live, &notice))
+                .await;
+        });
         let _sweeper = spawn_sweeper(Arc::clone(&self.store), Arc::clone(&self.clock), SWEEP_MS);
         self.readiness.started();
         ready();

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crowdlink_core::{Caller, Error, Present, pairing};
-use crowdlink_protocol::{Call, CallError, ClientId, EnvelopeError, REQUEST_ID_NONE, Request};
+use crowdlink_protocol::{Call, CallError, ClientId, Credential, EnvelopeError, Request};
 use serde_json::json;
 
 use super::GameEdge;
@@ -18,6 +18,11 @@ use crate::live::{
 const NOT_JSON_IN_A_ROW_MAX: u8 = 5;
 /// How long before its token ends a connection is told.
 const EXPIRING_MS: i64 = 60 * 60 * 1_000;
+
+/// The answer to a request above the rate.
+const TOO_FAST: Error = Error::RateLimited {
+    retry_after_ms: 1_000,
+};
 
 pub(super) type Permits = (Permit<AddressKey>, Permit<ClientId>);
 
@@ -74,11 +79,14 @@ impl GameConnection {
         let fam = caller.revocable.fam.as_deref();
         let present = fam.map(|fam| self.edge.core.presence().enter(fam));
         self.tag.set_credentials(caller.revocable.clone());
-        self.authenticated = Some(Box::new(Authenticated {
+        let earlier = self.authenticated.replace(Box::new(Authenticated {
             caller,
             present,
             told_expiring: false,
         }));
+        if let Some(left) = earlier.and_then(|held| held.present) {
+            note_left(&self.edge, &self.client_id, left);
+        }
         session.set_message_bytes_max(self.edge.limits.message_bytes_max);
         self.set_alarm(session);
     }
@@ -99,33 +107,23 @@ impl GameConnection {
     }
 
     async fn text(&mut self, text: &str, session: &Arc<Session>) -> Flow {
-        let request = match Request::parse(text) {
+        let request = Request::parse(text);
+        let now_ms = session.live().clock().monotonic_ms();
+        let verdict = self.rate.check(now_ms, self.edge.limits.requests);
+        if verdict == Verdict::RefusedTooLong {
+            return Flow::Close(CloseCode::POLICY, "too many requests");
+        }
+        let request = match request {
             Ok(request) => request,
-            Err(error) => return self.not_a_request(&error, session),
+            Err(error) => return self.not_a_request(&error, verdict, session),
         };
         self.not_json_in_a_row = 0;
         let echo = Echo::of(&request);
-        let limits = &self.edge.limits;
-        let now_ms = session.live().clock().monotonic_ms();
-        match self
-            .rate
-            .check(now_ms, limits.requests_per_s_max, limits.requests_burst_max)
-        {
-            Verdict::Allowed => {}
-            Verdict::Refused => {
-                echo.error(
-                    session,
-                    &Error::RateLimited {
-                        retry_after_ms: 1_000,
-                    },
-                );
-                return Flow::Continue;
-            }
-            Verdict::RefusedTooLong => return Flow::Close(CloseCode::POLICY, "too many requests"),
+        if verdict == Verdict::Refused {
+            return too_fast(&request, echo, session);
         }
         if self.authenticated.is_none() && !Call::is_open(&request) {
-            echo.error(session, &Error::Forbidden("requires authentication".into()));
-            return Flow::Continue;
+            return unauthenticated(echo, session);
         }
         match Call::parse(&request) {
             Ok(call) => self.call(call, echo, session).await,
@@ -136,16 +134,17 @@ impl GameConnection {
         }
     }
 
-    fn not_a_request(&mut self, error: &EnvelopeError, session: &Arc<Session>) -> Flow {
-        let (action, target) = match error {
-            EnvelopeError::Field { action, target, .. } => (action.as_str(), target.as_str()),
-            EnvelopeError::NotAnObject | EnvelopeError::Bound(_) => ("", ""),
-        };
-        let echo = Echo {
-            request_id: REQUEST_ID_NONE,
-            action,
-            target,
-        };
+    fn not_a_request(
+        &mut self,
+        error: &EnvelopeError,
+        verdict: Verdict,
+        session: &Arc<Session>,
+    ) -> Flow {
+        let echo = Echo::of_fault(error);
+        if verdict == Verdict::Refused && *error != EnvelopeError::NotAnObject {
+            echo.error(session, &TOO_FAST);
+            return Flow::Continue;
+        }
         echo.refusal(session, 400, "Bad Request", &error.to_string());
         if *error != EnvelopeError::NotAnObject {
             self.not_json_in_a_row = 0;
@@ -159,7 +158,7 @@ impl GameConnection {
         }
     }
 
-    async fn call(&mut self, call: Call, echo: Echo<'_>, session: &Arc<Session>) -> Flow {
+    async fn call(&mut self, call: Call<'_>, echo: Echo<'_>, session: &Arc<Session>) -> Flow {
         match call {
             Call::Authenticate(authenticate) => {
                 self.authenticate(authenticate, echo, session).await
@@ -174,8 +173,61 @@ impl GameConnection {
                 echo.data(session, &json!({ "ok": true }));
                 Flow::Continue
             }
+            // In boxes: a connection at rest needs no room for them.
+            Call::State(call) => {
+                let Some(caller) = self.caller() else { return unauthenticated(echo, session) };
+                let outcome = Box::pin(self.state(call, &caller, echo, session)).await;
+                answered(outcome, echo, session)
+            }
+            Call::Config(call) => {
+                let Some(caller) = self.caller() else { return unauthenticated(echo, session) };
+                let outcome = Box::pin(self.config(call, &caller, echo, session)).await;
+                answered(outcome, echo, session)
+            }
         }
     }
+
+    fn caller(&self) -> Option<Arc<Caller>> {
+        self.authenticated.as_ref().map(|held| Arc::clone(&held.caller))
+    }
+}
+
+fn unauthenticated(echo: Echo<'_>, session: &Arc<Session>) -> Flow {
+    echo.error(session, &Error::Forbidden("requires authentication".into()));
+    Flow::Continue
+}
+
+/// Tells of a refusal; a success has been told.
+fn answered(outcome: Result<(), Error>, echo: Echo<'_>, session: &Arc<Session>) -> Flow {
+    if let Err(error) = outcome {
+        echo.error(session, &error);
+    }
+    Flow::Continue
+}
+
+/// Refuses a request above the rate. For a refresh that means to say nothing: at any error a game
+/// throws its token away (`spec 1.4`).
+fn too_fast(request: &Request<'_>, echo: Echo<'_>, session: &Arc<Session>) -> Flow {
+    if request.action == "authenticate"
+        && let Ok(Call::Authenticate(authenticate)) = Call::parse(request)
+        && matches!(authenticate.credential, Credential::Refresh(_))
+    {
+        return Flow::Close(CloseCode::TRY_AGAIN_LATER, "try again later");
+    }
+    echo.error(session, &TOO_FAST);
+    Flow::Continue
+}
+
+/// Notes until when a game was there. Best effort, and nothing that anybody waits for.
+fn note_left(edge: &Arc<GameEdge>, client_id: &ClientId, present: Present) {
+    let (edge, client_id) = (Arc::clone(edge), client_id.clone());
+    let fam = present.fam().to_owned();
+    drop(present);
+    tokio::spawn(async move {
+        if let Err(error) = pairing::note_seen(&edge.core, edge.stage, &client_id, &fam).await {
+            tracing::debug!(%error, "when a game was last seen could not be noted");
+        }
+    });
 }
 
 impl Handler for GameConnection {
@@ -190,7 +242,9 @@ impl Handler for GameConnection {
             // A binary frame that holds text is treated as text (spec 2.1).
             Message::Binary(bytes) => match simdutf8::basic::from_utf8(bytes) {
                 Ok(text) => self.text(text, session).await,
-                Err(_) => self.not_a_request(&EnvelopeError::NotAnObject, session),
+                Err(_) => {
+                    self.not_a_request(&EnvelopeError::NotAnObject, Verdict::Allowed, session)
+                }
             },
         }
     }
@@ -199,13 +253,20 @@ impl Handler for GameConnection {
         let Some(held) = &mut self.authenticated else {
             return Flow::Close(CloseCode::POLICY, "not authenticated in time");
         };
-        if held.told_expiring {
+        let now_ms = session.live().clock().now_ms();
+        let skew_ms = self.edge.core.lifetimes().clock_skew_ms;
+        let expires_at_ms = held.caller.expires_at_ms;
+        if now_ms >= expires_at_ms.saturating_add_unsigned(skew_ms) {
             return Flow::Close(CloseCode::POLICY, "token expired");
+        }
+        // An alarm set before this authentication may still come, and clocks may be put back.
+        if held.told_expiring || now_ms < expires_at_ms.saturating_sub(EXPIRING_MS) {
+            self.set_alarm(session);
+            return Flow::Continue;
         }
         held.told_expiring = true;
         if self.tag.wants_authentication_events() {
-            let expires_at = held.caller.expires_at_ms;
-            let data = json!({ "event": "expiring", "expires_at": expires_at });
+            let data = json!({ "event": "expiring", "expires_at": expires_at_ms });
             reply::event(session, "authentication", &data);
         }
         self.set_alarm(session);
@@ -214,14 +275,8 @@ impl Handler for GameConnection {
 
     fn closed(&mut self, _session: &Arc<Session>, _reason: CloseReason) {
         let present = self.authenticated.take().and_then(|held| held.present);
-        let Some(present) = present else { return };
-        let (edge, client_id) = (Arc::clone(&self.edge), self.client_id.clone());
-        let fam = present.fam().to_owned();
-        drop(present);
-        tokio::spawn(async move {
-            if let Err(error) = pairing::note_seen(&edge.core, edge.stage, &client_id, &fam).await {
-                tracing::debug!(%error, "when a game was last seen could not be noted");
-            }
-        });
+        if let Some(present) = present {
+            note_left(&self.edge, &self.client_id, present);
+        }
     }
 }

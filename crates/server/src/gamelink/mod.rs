@@ -2,22 +2,26 @@
 //! encode.
 
 mod authenticate;
+mod config;
 mod connection;
 mod reply;
 mod session;
+mod state;
+mod subscriptions;
 mod upgrade;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::handler::Handler as _;
-use crowdlink_core::{Core, Notice};
+use crowdlink_core::{Core, Ended};
 use crowdlink_protocol::{ClientId, Stage};
 
 pub use session::GameTag;
 
 use crate::client_address::ClientAddress;
-use crate::live::{AddressKey, CloseCode, Live, Quota};
+use crate::events::Pump;
+use crate::live::{AddressKey, CloseCode, Live, Quota, RequestRate};
 
 /// What every game's connection of a stage knows.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub struct GameEdge {
     pub stage: Stage,
     /// The connections.
     pub live: Arc<Live>,
+    /// What carries events to games.
+    pub pump: Arc<Pump>,
     /// How to find a game's address.
     pub address: ClientAddress,
     /// Connections of one source address.
@@ -45,10 +51,8 @@ pub struct GameLimits {
     pub message_bytes_max: usize,
     /// How long a connection may stay unauthenticated.
     pub unauthenticated_ms_max: u64,
-    /// Requests a second.
-    pub requests_per_s_max: u32,
-    /// Requests at once.
-    pub requests_burst_max: u32,
+    /// Requests.
+    pub requests: RequestRate,
 }
 
 /// Takes every path: those of `spec 2.1` lead to a connection, the others to a 404.
@@ -57,13 +61,13 @@ pub fn router(edge: Arc<GameEdge>) -> Router {
 }
 
 /// Tells open connections what has happened to the credentials they rest on.
-pub fn notify(live: &Live, notice: &Notice) {
+pub fn end(core: &Core, live: &Live, ended: &Ended) {
     live.close_where(
-        |session| session::concerned(session, notice),
+        |session| session::concerned(core, session, ended),
         CloseCode::POLICY,
-        match notice {
-            Notice::Revoked(_) => "revoked",
-            Notice::ExtensionRemoved(_) => "extension removed",
+        match ended {
+            Ended::Revoked(_) | Ended::RevocationsMissed => "revoked",
+            Ended::ExtensionRemoved(_) => "extension removed",
         },
     );
 }

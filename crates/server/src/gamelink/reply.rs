@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crowdlink_core::Error;
-use crowdlink_protocol::{Meta, Request, encode_data, encode_errors, encode_event};
+use crowdlink_protocol::{
+    EnvelopeError, Meta, REQUEST_ID_NONE, Request, encode_data, encode_errors, encode_event,
+};
 use serde::Serialize;
 
 use crate::live::{Frame, Session};
@@ -22,6 +24,27 @@ impl<'a> Echo<'a> {
             request_id: request.request_id,
             action: &request.action,
             target: &request.target,
+        }
+    }
+
+    /// What could be read of a frame that is no request.
+    pub(super) fn of_fault(error: &'a EnvelopeError) -> Self {
+        match error {
+            EnvelopeError::Field {
+                request_id,
+                action,
+                target,
+                ..
+            } => Self {
+                request_id: *request_id,
+                action,
+                target,
+            },
+            EnvelopeError::NotAnObject | EnvelopeError::Bound(_) => Self {
+                request_id: REQUEST_ID_NONE,
+                action: "",
+                target: "",
+            },
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crowdlink_core::{Notice, Revocable};
+use crowdlink_core::{Core, Ended, Revocable, tokens};
 use crowdlink_protocol::ClientId;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -43,31 +43,36 @@ impl GameTag {
         *self.credentials.lock() = Some(credentials);
     }
 
-    fn rests_on(&self, id: &str) -> bool {
-        self.credentials
-            .lock()
-            .as_ref()
-            .is_some_and(|held| held.ids().any(|other| other == id))
+    fn rests_on(&self, revoked: impl Fn(&Revocable) -> bool) -> bool {
+        self.credentials.lock().as_ref().is_some_and(revoked)
     }
 }
 
 /// Whether a notice ends a session. Where it was revoked, the session is told first, if it asked
 /// to be (`spec 2.3`).
-pub(super) fn concerned(session: &Arc<Session>, notice: &Notice) -> bool {
+pub(super) fn concerned(core: &Core, session: &Arc<Session>, ended: &Ended) -> bool {
     let Some(tag) = session.tag() else {
         return false;
     };
     let Some(tag) = tag.downcast_ref::<GameTag>() else {
         return false;
     };
-    match notice {
-        Notice::ExtensionRemoved(client_id) => tag.client_id == *client_id,
-        Notice::Revoked(id) => {
-            let concerned = tag.rests_on(id);
-            if concerned && tag.wants_authentication_events() {
-                reply::event(session, "authentication", &json!({ "event": "revoked" }));
-            }
-            concerned
+    match ended {
+        Ended::ExtensionRemoved(client_id) => tag.client_id == *client_id,
+        Ended::Revoked(id) => {
+            let concerned = tag.rests_on(|held| held.ids().any(|other| other == id));
+            concerned && told(session, tag)
+        }
+        Ended::RevocationsMissed => {
+            tag.rests_on(|held| tokens::is_revoked(core, held)) && told(session, tag)
         }
     }
+}
+
+/// Tells a session that its end is near, if it asked to be told; always `true`.
+fn told(session: &Arc<Session>, tag: &GameTag) -> bool {
+    if tag.wants_authentication_events() {
+        reply::event(session, "authentication", &json!({ "event": "revoked" }));
+    }
+    true
 }

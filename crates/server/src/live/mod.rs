@@ -42,5 +42,5 @@ pub use outbound::SlotKey;
 pub use quota::{
     AddressKey, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_EXTENSION_MAX, Permit, Quota,
 };
-pub use rate::{REFUSED_MS_MAX, RateLimit, TokenBucket, Verdict};
+pub use rate::{RateLimit, RequestRate, TokenBucket, Verdict};
 pub use session::{CloseReason, Session, Tag};

@@ -7,12 +7,21 @@ pub enum Verdict {
     Allowed,
     /// Above it: answer 429.
     Refused,
-    /// Above it for longer than [`REFUSED_MS_MAX`]: close 1008 (spec 5).
+    /// Above it for longer than [`RequestRate::refused_ms_max`]: close 1008 (spec 5).
     RefusedTooLong,
 }
 
-/// How long refusals may go on, in ms: 10 s.
-pub const REFUSED_MS_MAX: u64 = 10_000;
+/// How fast one peer may ask, each part a setting (spec 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestRate {
+    /// Requests a second, sustained.
+    pub per_s: u32,
+    /// Requests at once.
+    pub burst: u32,
+    /// How long refusals may go on, in ms.
+    pub refused_ms_max: u64,
+}
+
 /// A pause without refusals, in ms, after which the next one starts anew.
 const CALM_MS: u64 = 2_000;
 
@@ -61,9 +70,9 @@ impl RateLimit {
         }
     }
 
-    /// Takes one token from a bucket that holds `burst` and gets `per_s` back each second.
-    pub fn check(&mut self, now_ms: u64, per_s: u32, burst: u32) -> Verdict {
-        if self.bucket.take(now_ms, per_s, burst) {
+    /// Takes one token from a bucket that holds `rate.burst` and gets `rate.per_s` back each second.
+    pub fn check(&mut self, now_ms: u64, rate: RequestRate) -> Verdict {
+        if self.bucket.take(now_ms, rate.per_s, rate.burst) {
             return Verdict::Allowed;
         }
         let goes_on = self
@@ -73,7 +82,7 @@ impl RateLimit {
             self.refused_first_ms = now_ms;
         }
         self.refused_last_ms = Some(now_ms);
-        if now_ms.saturating_sub(self.refused_first_ms) > REFUSED_MS_MAX {
+        if now_ms.saturating_sub(self.refused_first_ms) > rate.refused_ms_max {
             Verdict::RefusedTooLong
         } else {
             Verdict::Refused
@@ -85,11 +94,17 @@ impl RateLimit {
 mod tests {
     use super::*;
 
+    const RATE: RequestRate = RequestRate {
+        per_s: 100,
+        burst: 200,
+        refused_ms_max: 10_000,
+    };
+
     fn count(limit: &mut RateLimit, now_ms: u64, tries: u32) -> (u32, Verdict) {
         let mut allowed = 0;
         let mut last = Verdict::Allowed;
         for _ in 0..tries {
-            last = limit.check(now_ms, 100, 200);
+            last = limit.check(now_ms, RATE);
             allowed += u32::from(last == Verdict::Allowed);
         }
         (allowed, last)

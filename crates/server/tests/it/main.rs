@@ -10,20 +10,33 @@
     clippy::missing_panics_doc
 )]
 
+mod authenticate;
+mod authentication_events;
 mod authorization_header;
 mod authtoken;
 mod bodies;
 mod cors;
+mod envelope;
 mod errors;
 mod exchange;
+mod faults;
+mod golden_frames;
 mod grants;
+mod grants_live;
 mod guessing;
 mod harness;
+mod kill;
+mod limits;
 mod pairing_in_extension;
 mod pairing_in_game;
 mod rates;
+mod refresh;
+mod refresh_model;
 mod revocation;
+mod revocation_live;
 mod secrets;
+mod shutdown;
+mod socket_paths;
 mod stage_rule;
 mod store_down;
 mod user_ids;

@@ -1,20 +1,24 @@
-//! A game: a WebSocket client of GameLink that is not ours.
+//! A game: a WebSocket client of GameLink that is not ours. Every frame it gets is held against
+//! the hard rules of `spec 2.2`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::frame_rules;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connected game.
 pub struct Game {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<TcpStream>,
     next_id: u16,
 }
 
@@ -35,7 +39,17 @@ impl Game {
 
     /// Connects, or tells the HTTP status of the refusal.
     pub async fn try_connect(address: SocketAddr, path: &str) -> Result<Self, u16> {
-        match connect_async(format!("ws://{address}{path}")).await {
+        Self::connect_from("127.0.0.1", address, path).await
+    }
+
+    /// The same, from a source address of its own.
+    pub async fn connect_from(source: &str, address: SocketAddr, path: &str) -> Result<Self, u16> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket
+            .bind(SocketAddr::new(source.parse().unwrap(), 0))
+            .unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        match client_async(format!("ws://{address}{path}"), stream).await {
             Ok((socket, _)) => Ok(Self { socket, next_id: 0 }),
             Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
@@ -74,6 +88,65 @@ impl Game {
         frame
     }
 
+    /// Pings the server and waits for the pong: whatever was sent before has been dealt with, and
+    /// the server has heard of this game. No frame may come meanwhile.
+    pub async fn heartbeat(&mut self) {
+        self.socket
+            .send(Message::Ping("beat".into()))
+            .await
+            .unwrap();
+        loop {
+            match self.message().await {
+                Some(Message::Pong(_)) => return,
+                Some(Message::Ping(_)) => {}
+                other => panic!("instead of a pong: {other:?}"),
+            }
+        }
+    }
+
+    /// Waits for a ping of the server; it is answered with the next thing done here.
+    pub async fn pinged(&mut self) {
+        match self.message().await {
+            Some(Message::Ping(_)) => {}
+            other => panic!("instead of a ping: {other:?}"),
+        }
+    }
+
+    /// The code of the close frame, or none where the connection just ended; pings before it do not
+    /// matter.
+    pub async fn ended(&mut self) -> Option<u16> {
+        loop {
+            match self.message().await {
+                Some(Message::Ping(_)) => {}
+                Some(Message::Close(frame)) => return frame.map(|frame| frame.code.into()),
+                None => return None,
+                other => panic!("instead of the end: {other:?}"),
+            }
+        }
+    }
+
+    /// Waits to be closed and answers as a well-behaved client does; the code.
+    pub async fn leave(mut self) -> Option<u16> {
+        let code = self.closed().await;
+        while self.message().await.is_some() {}
+        code
+    }
+
+    /// Sends a close frame.
+    pub async fn send_close(&mut self, code: u16) {
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: "".into(),
+        };
+        self.socket.send(Message::Close(Some(frame))).await.unwrap();
+    }
+
+    /// Closes as a game does that its player ends.
+    pub async fn close(mut self) {
+        self.socket.close(None).await.unwrap();
+        while self.message().await.is_some() {}
+    }
+
     /// Authenticates as shipped clients do: with the id of the path's extension.
     pub async fn authenticate(&mut self, data: Value) -> Value {
         self.call("authenticate", "", data).await
@@ -98,19 +171,23 @@ impl Game {
     /// The next frame, or the end. Pings are answered by the way.
     pub async fn next(&mut self) -> Incoming {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
-            match next.expect("the server says nothing") {
-                Some(Ok(Message::Text(text))) => {
-                    return Incoming::Frame(serde_json::from_str(&text).unwrap());
+            match self.message().await {
+                Some(Message::Text(text)) => {
+                    return Incoming::Frame(frame_rules::checked(&text));
                 }
-                Some(Ok(Message::Close(frame))) => {
+                Some(Message::Close(frame)) => {
                     return Incoming::Closed(frame.map(|frame| frame.code.into()));
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(other)) => panic!("unexpected {other:?}"),
-                Some(Err(_)) | None => return Incoming::Closed(None),
+                Some(Message::Ping(_) | Message::Pong(_)) => {}
+                Some(other) => panic!("unexpected {other:?}"),
+                None => return Incoming::Closed(None),
             }
         }
+    }
+
+    async fn message(&mut self) -> Option<Message> {
+        let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+        next.expect("the server says nothing").and_then(Result::ok)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Starts a real server on free ports and gives one client for each kind of caller.
 
+mod frame_rules;
 mod game;
 mod http;
 mod jwt;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crowdlink_core::registry::{self, AddExtension};
-use crowdlink_core::{Secret, SeededRandom};
+use crowdlink_core::{Core, CoreOptions, LocalBus, Secret, SeededRandom, World};
 use crowdlink_protocol::{ClientId, Stage};
 use crowdlink_server::app::{App, Foundation};
 use crowdlink_server::listen::{EdgeName, bind_all};
@@ -161,6 +162,22 @@ impl Server {
         Game::connect(self.address(EdgeName::SandboxGamelink), &path).await
     }
 
+    /// The same on a stage, of an extension.
+    pub async fn game_of(&self, stage: Stage, extension: &str) -> Game {
+        let name = match stage {
+            Stage::Sandbox => EdgeName::SandboxGamelink,
+            Stage::Production => EdgeName::ProductionGamelink,
+        };
+        Game::connect(self.address(name), &format!("/0.0.1/{extension}")).await
+    }
+
+    /// Production, as a page with a token as the platform signs them; valid for an hour from the
+    /// start of the test.
+    pub fn production_page(&self, role: &str, channel: &str) -> Http {
+        let token = sign(&claims(role, channel), SECRET);
+        self.rest(Stage::Production).with(EXTENSION, &token)
+    }
+
     /// A game of the sandbox, paired with a channel by a PIN of direction A; its first answer.
     pub async fn paired_game(&self, channel: &str) -> (Game, serde_json::Value) {
         let pin = self.page("broadcaster", channel).await.pin().await;
@@ -194,6 +211,17 @@ impl Server {
         self.app.shutdown.drain();
         self.running.await.unwrap()
     }
+}
+
+/// The domain as another process has it that shares a server's store, but no memory and no bus.
+pub async fn core_beside(server: &Server) -> Arc<Core> {
+    let world = World {
+        store: server.store.clone(),
+        clock: server.clock.clone(),
+        random: Arc::new(SeededRandom::from_seed(2)),
+        bus: Arc::new(LocalBus::new()),
+    };
+    Core::open(world, CoreOptions::default()).await.unwrap()
 }
 
 /// Waits until a condition holds. Fails after ten seconds of real time.

@@ -1,0 +1,38 @@
+//! The members of a request's data.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::CallError;
+use crate::envelope::{Fields, Request, Text, fields};
+
+/// The named members of the data, still raw; no data counts as an empty object, `null` as absent.
+pub(super) fn members<'a, const N: usize>(
+    request: &Request<'a>,
+    names: [&'static str; N],
+) -> Result<[Option<&'a RawValue>; N], CallError> {
+    let Some(raw) = request.data else { return Ok([None; N]) };
+    let Fields(found) = fields(raw.get(), names)
+        .map_err(|_| CallError::Field { field: "data", expected: "must be an object" })?;
+    Ok(found)
+}
+
+/// A text; the empty one counts as absent (`spec 2.2`).
+pub(super) fn text<'a>(
+    raw: Option<&'a RawValue>,
+    field: &'static str,
+) -> Result<Option<Cow<'a, str>>, CallError> {
+    let Some(raw) = raw else { return Ok(None) };
+    let Text(text) = serde_json::from_str(raw.get())
+        .map_err(|_| CallError::Field { field, expected: "must be a string" })?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// A member that must be there.
+pub(super) fn required<'a>(
+    raw: Option<&'a RawValue>,
+    field: &'static str,
+) -> Result<&'a RawValue, CallError> {
+    raw.ok_or(CallError::Field { field, expected: "is required" })
+}

@@ -1,0 +1,12 @@
+//! From a commit to those who subscribed: games at once, viewers at a measured pace (`spec 2.4`,
+//! `spec 4.3`).
+//!
+//! A notice of a change carries no content. The pump reads the document when it gets to it, so of
+//! many changes in a row the last is told and none before it comes after it.
+
+mod due;
+mod frames;
+mod pump;
+
+pub use frames::{game_topic, viewer_topic};
+pub use pump::Pump;

@@ -1,0 +1,165 @@
+//! Reads what changed and tells it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crowdlink_core::json_store::JsonStoreWritten;
+use crowdlink_core::{Core, Notice, Place};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::due::Due;
+use super::frames::{ViewerEvent, game_frame, game_topic};
+use crate::live::{Live, SlotKey};
+
+/// Time between two events of one document to viewers (`spec 4.3`).
+const VIEWERS_PAUSE_MS: u64 = 500;
+/// When a document that could not be read is tried again.
+const RETRY_MS: u64 = 250;
+
+/// Carries changes to those who subscribed.
+#[derive(Debug)]
+pub struct Pump {
+    core: Arc<Core>,
+    live: Arc<Live>,
+    due: Mutex<Due>,
+    woken: Notify,
+    /// What games subscribed to, and the version they heard of last.
+    watched: Mutex<HashMap<Place, u64>>,
+}
+
+impl Pump {
+    /// A pump at rest; [`Pump::run`] sets it going.
+    pub fn new(core: Arc<Core>, live: Arc<Live>) -> Arc<Self> {
+        Arc::new(Self {
+            core,
+            live,
+            due: Mutex::default(),
+            woken: Notify::new(),
+            watched: Mutex::default(),
+        })
+    }
+
+    /// A game subscribes to a document: what it hears next is what changes from now on.
+    pub fn watch(&self, place: Place) {
+        self.watched.lock().entry(place).or_insert(0);
+    }
+
+    /// Takes note of what happened. Never waits.
+    pub fn notice(&self, notice: Notice) {
+        match notice {
+            Notice::Changed(changed) => self.mark([changed.place]),
+            Notice::JsonStoreWritten(written) => self.tell_written(&written),
+            Notice::MayHaveChanged => {
+                let places: Vec<Place> = self.watched.lock().keys().cloned().collect();
+                self.mark(places);
+            }
+            Notice::Ended(_) => {}
+        }
+    }
+
+    fn mark(&self, places: impl IntoIterator<Item = Place>) {
+        let now_ms = self.live.clock().monotonic_ms();
+        {
+            let mut due = self.due.lock();
+            for place in places {
+                due.changed(place, now_ms);
+            }
+        }
+        self.woken.notify_one();
+    }
+
+    /// Tells what is due, until it is dropped.
+    pub async fn run(&self) {
+        let clock = Arc::clone(self.live.clock());
+        loop {
+            let next_ms = self.due.lock().next_ms();
+            match next_ms {
+                None => self.woken.notified().await,
+                Some(at_ms) => {
+                    let wait_ms = at_ms.saturating_sub(clock.monotonic_ms());
+                    tokio::select! {
+                        () = self.woken.notified() => {}
+                        () = clock.sleep_ms(wait_ms) => {}
+                    }
+                }
+            }
+            let games = self.due.lock().take_games();
+            for place in games {
+                self.tell_games(place).await;
+            }
+            let viewers = {
+                let now_ms = clock.monotonic_ms();
+                self.due.lock().take_viewers(now_ms, VIEWERS_PAUSE_MS)
+            };
+            for place in viewers {
+                self.tell_viewers(&place).await;
+            }
+        }
+    }
+
+    async fn tell_games(&self, place: Place) {
+        let Some(topic) = game_topic(&place) else { return };
+        if self.live.hub().subscribers(&topic) == 0 {
+            self.watched.lock().remove(&place);
+            return;
+        }
+        let snapshot = match self.core.read_document(&place).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return self.later(place, &error),
+        };
+        {
+            let mut watched = self.watched.lock();
+            let told = watched.entry(place.clone()).or_insert(0);
+            if snapshot.version <= *told && snapshot.version != 0 {
+                return;
+            }
+            *told = snapshot.version;
+        }
+        match game_frame(&place, &snapshot.json, self.live.clock().now_ms()) {
+            Ok(frame) => {
+                self.live.hub().publish_latest(&topic, SlotKey::of(&topic), &frame);
+            }
+            Err(error) => tracing::error!(%error, topic, "an event could not be encoded"),
+        }
+    }
+
+    /// What could not be read is not forgotten: the last state is always told.
+    fn later(&self, place: Place, error: &crowdlink_core::Error) {
+        tracing::warn!(%error, "a changed document could not be read; trying again");
+        self.due.lock().retry(place, self.live.clock().monotonic_ms() + RETRY_MS);
+    }
+
+    async fn tell_viewers(&self, place: &Place) {
+        // Cheaper than reading: most places have nobody who listens.
+        if !self.has_viewers(place) {
+            return;
+        }
+        let snapshot = match self.core.read_document(place).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return self.later(place.clone(), &error),
+        };
+        match ViewerEvent::document(place, &snapshot.json) {
+            Ok(Some(event)) => {
+                let slot = SlotKey::of((&event.topic, &event.name));
+                self.live.hub().publish_latest(&event.topic, slot, &event.frame);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "an event could not be encoded"),
+        }
+    }
+
+    fn has_viewers(&self, place: &Place) -> bool {
+        super::frames::viewer_topic_of(place)
+            .is_some_and(|topic| self.live.hub().subscribers(&topic) > 0)
+    }
+
+    fn tell_written(&self, written: &JsonStoreWritten) {
+        match ViewerEvent::json_store(written) {
+            Ok(event) => {
+                self.live.hub().publish(&event.topic, &event.frame);
+            }
+            Err(error) => tracing::error!(%error, "an event could not be encoded"),
+        }
+    }
+}

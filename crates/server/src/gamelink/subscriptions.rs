@@ -1,0 +1,37 @@
+//! What a game's connection hears of.
+
+use std::sync::Arc;
+
+use crowdlink_core::{Error, Place};
+
+use super::connection::GameConnection;
+use crate::events::game_topic;
+use crate::live::{Session, SubscribeError};
+
+impl GameConnection {
+    /// From now on the connection hears of each change of a document.
+    pub(super) fn hear_of(&self, session: &Arc<Session>, place: Place) -> Result<(), Error> {
+        let Some(topic) = game_topic(&place) else {
+            return Err(Error::Internal("a document without a topic".to_owned()));
+        };
+        match session.live().hub().subscribe(session, &topic) {
+            Ok(_) => {
+                self.edge.pump.watch(place);
+                Ok(())
+            }
+            Err(SubscribeError::TooMany) => Err(Error::invalid(
+                "topic_id",
+                "is one more than a connection may subscribe to",
+            )),
+            // Nobody is left to hear the refusal either.
+            Err(SubscribeError::Closed) => Ok(()),
+        }
+    }
+
+    /// The connection hears of a document no more.
+    pub(super) fn hear_no_more_of(session: &Arc<Session>, place: &Place) {
+        if let Some(topic) = game_topic(place) {
+            session.live().hub().unsubscribe(session, &topic);
+        }
+    }
+}
