@@ -52,16 +52,11 @@ impl Shape {
             || (after.keys < before.keys && before.keys == self.keys)
     }
 
-    /// Finds itself anew from the children, and stops as soon as it is what it was. `own_keys` is
-    /// what the container has itself. Returns how many children it looked at.
-    pub(super) fn look_again<'a>(
-        &mut self,
-        own_keys: usize,
-        children: impl Iterator<Item = &'a Node>,
-    ) -> usize {
+    /// Finds itself anew from the children, and stops as soon as it is what it was.
+    /// Returns how many children it looked at.
+    pub(super) fn look_again<'a>(&mut self, children: impl Iterator<Item = &'a Node>) -> usize {
         let before = *self;
         *self = Self::EMPTY;
-        self.keys = own_keys;
         let mut seen = 0;
         for child in children {
             if self.depth >= before.depth && self.keys >= before.keys {

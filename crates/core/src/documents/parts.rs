@@ -57,7 +57,7 @@ impl List {
         let gone = item.measure();
         self.measure.bytes -= gone.bytes + usize::from(!self.items.is_empty());
         if self.measure.shape.rested_on(gone.shape, Shape::PLAIN) {
-            work.children += self.measure.shape.look_again(0, self.items.iter());
+            work.children += self.measure.shape.look_again(self.items.iter());
         }
         Some(item)
     }
@@ -76,7 +76,7 @@ impl List {
         self.measure.bytes = self.measure.bytes + after.bytes - before.bytes;
         self.measure.shape.cover(after.shape);
         if self.measure.shape.rested_on(before.shape, after.shape) {
-            work.children += self.measure.shape.look_again(0, self.items.iter());
+            work.children += self.measure.shape.look_again(self.items.iter());
         }
         Some(result)
     }
@@ -89,6 +89,7 @@ pub(super) type Members = IndexMap<Arc<str>, Node>;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Object {
     members: Members,
+    /// Without its own keys: how many they are, the map knows.
     measure: Measure,
 }
 
@@ -104,7 +105,6 @@ impl Default for Object {
 impl Object {
     pub(super) fn new(members: Members) -> Self {
         let mut measure = Measure::EMPTY;
-        measure.shape.keys = members.len();
         for (key, member) in &members {
             let member = member.measure();
             measure.bytes += member_bytes(key, member);
@@ -118,8 +118,10 @@ impl Object {
         &self.members
     }
 
-    pub(super) const fn measure(&self) -> Measure {
-        self.measure
+    pub(super) fn measure(&self) -> Measure {
+        let mut measure = self.measure;
+        measure.shape.keys = measure.shape.keys.max(self.members.len());
+        measure
     }
 
     /// Writes a member, over the one that is there or at the end. Returns what it replaced.
@@ -131,19 +133,16 @@ impl Object {
         self.measure.bytes += member_bytes(key, added) + usize::from(!self.members.is_empty());
         self.measure.shape.cover(added.shape);
         self.members.insert(key.into(), member);
-        self.measure.shape.keys = self.measure.shape.keys.max(self.members.len());
         None
     }
 
     /// Takes a member out; the others keep their order.
     pub(super) fn remove(&mut self, key: &str, work: &mut Work) -> Option<Node> {
-        let len = self.members.len();
         let (index, _, member) = self.members.shift_remove_full(key)?;
         work.children += self.members.len() - index;
         let gone = member.measure();
         self.measure.bytes -= member_bytes(key, gone) + usize::from(!self.members.is_empty());
-        if self.measure.shape.keys == len || self.measure.shape.rested_on(gone.shape, Shape::PLAIN)
-        {
+        if self.measure.shape.rested_on(gone.shape, Shape::PLAIN) {
             self.look_again(work);
         }
         Some(member)
@@ -181,10 +180,7 @@ impl Object {
     }
 
     fn look_again(&mut self, work: &mut Work) {
-        work.children += self
-            .measure
-            .shape
-            .look_again(self.members.len(), self.members.values());
+        work.children += self.measure.shape.look_again(self.members.values());
     }
 }
 

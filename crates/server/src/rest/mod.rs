@@ -4,6 +4,9 @@ mod answer;
 mod authorized;
 mod body;
 mod cors;
+// For the state routes, which come with their feature.
+#[cfg(test)]
+mod etag;
 mod identity;
 mod pairing;
 mod query;
