@@ -35,7 +35,7 @@ fn frames(kind: &str) -> BTreeMap<String, String> {
     named.collect()
 }
 
-fn authenticate(credential: Credential, client_id: bool, game_id: bool) -> Call {
+fn authenticate(credential: Credential, client_id: bool, game_id: bool) -> Call<'static> {
     Call::Authenticate(Authenticate {
         credential,
         client_id: client_id.then(|| CLIENT_ID.to_owned()),

@@ -35,7 +35,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// What was never written.
-    pub(crate) fn empty() -> Self {
+    pub fn empty() -> Self {
         Self::of(Bytes::from_static(b"{}"), 0, None)
     }
 

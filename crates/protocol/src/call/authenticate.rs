@@ -59,7 +59,10 @@ impl Authenticate {
                 expected: "or refresh or jwt is required",
             })?;
         let game_id = text(game_id, "game_id")?;
-        if game_id.as_ref().is_some_and(|id| id.len() > Self::GAME_ID_BYTES_MAX) {
+        if game_id
+            .as_ref()
+            .is_some_and(|id| id.len() > Self::GAME_ID_BYTES_MAX)
+        {
             return Err(CallError::Field {
                 field: "game_id",
                 expected: "must be at most 256 bytes",
@@ -81,10 +84,11 @@ mod tests {
     fn authenticate(data: &str) -> Result<Authenticate, CallError> {
         let frame =
             format!(r#"{{"action":"authenticate","params":{{"request_id":1}},"data":{data}}}"#);
-        match Call::parse(&Request::parse(&frame).unwrap())? {
-            Call::Authenticate(call) => Ok(call),
-            other => panic!("{other:?}"),
-        }
+        let call = Call::parse(&Request::parse(&frame).unwrap())?;
+        let Call::Authenticate(call) = call else {
+            panic!("{call:?}")
+        };
+        Ok(call)
     }
 
     #[test]

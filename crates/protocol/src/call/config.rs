@@ -1,9 +1,7 @@
 //! Configuration (`spec 2.5`).
 
-use serde_json::value::RawValue;
-
 use super::CallError;
-use super::data::{members, required, text};
+use super::data::{Json, members, required, text};
 use crate::envelope::Request;
 
 /// The configurations that a game can hear of.
@@ -25,14 +23,14 @@ pub enum ReadableConfig {
 }
 
 /// What a game asks of configuration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigCall<'a> {
     /// Read it.
     Get(ReadableConfig),
     /// Put another in the place of the channel's.
-    Set(&'a RawValue),
+    Set(Json<'a>),
     /// Patch the channel's.
-    Patch(&'a RawValue),
+    Patch(Json<'a>),
     /// Hear of changes.
     Subscribe(ConfigTopic),
     /// Hear of them no more.
@@ -47,10 +45,9 @@ impl<'a> ConfigCall<'a> {
         Ok(Some(match &*request.action {
             "get" => Self::Get(match id()?.as_deref() {
                 Some("combined") => ReadableConfig::Combined,
-                other => ReadableConfig::One(topic(
-                    other,
-                    "must be channel, extension or combined",
-                )?),
+                other => {
+                    ReadableConfig::One(topic(other, "must be channel, extension or combined")?)
+                }
             }),
             "set" => {
                 writable(id()?.as_deref())?;
@@ -75,7 +72,10 @@ fn topic(id: Option<&str>, expected: &'static str) -> Result<ConfigTopic, CallEr
     match id {
         Some("channel") => Ok(ConfigTopic::Channel),
         Some("extension") => Ok(ConfigTopic::Extension),
-        _ => Err(CallError::Field { field: "config_id", expected }),
+        _ => Err(CallError::Field {
+            field: "config_id",
+            expected,
+        }),
     }
 }
 
@@ -83,6 +83,9 @@ fn topic(id: Option<&str>, expected: &'static str) -> Result<ConfigTopic, CallEr
 fn writable(id: Option<&str>) -> Result<(), CallError> {
     match id {
         None | Some("channel") => Ok(()),
-        Some(_) => Err(CallError::Field { field: "config_id", expected: "must be channel" }),
+        Some(_) => Err(CallError::Field {
+            field: "config_id",
+            expected: "must be channel",
+        }),
     }
 }

@@ -12,9 +12,13 @@ pub(super) fn members<'a, const N: usize>(
     request: &Request<'a>,
     names: [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], CallError> {
-    let Some(raw) = request.data else { return Ok([None; N]) };
-    let Fields(found) = fields(raw.get(), names)
-        .map_err(|_| CallError::Field { field: "data", expected: "must be an object" })?;
+    let Some(raw) = request.data else {
+        return Ok([None; N]);
+    };
+    let Fields(found) = fields(raw.get(), names).map_err(|_| CallError::Field {
+        field: "data",
+        expected: "must be an object",
+    })?;
     Ok(found)
 }
 
@@ -24,15 +28,39 @@ pub(super) fn text<'a>(
     field: &'static str,
 ) -> Result<Option<Cow<'a, str>>, CallError> {
     let Some(raw) = raw else { return Ok(None) };
-    let Text(text) = serde_json::from_str(raw.get())
-        .map_err(|_| CallError::Field { field, expected: "must be a string" })?;
+    let Text(text) = serde_json::from_str(raw.get()).map_err(|_| CallError::Field {
+        field,
+        expected: "must be a string",
+    })?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
+
+/// JSON as it stood in the frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<'a>(pub &'a RawValue);
+
+impl Json<'_> {
+    /// Its text.
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Json<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Json<'_> {}
 
 /// A member that must be there.
 pub(super) fn required<'a>(
     raw: Option<&'a RawValue>,
     field: &'static str,
-) -> Result<&'a RawValue, CallError> {
-    raw.ok_or(CallError::Field { field, expected: "is required" })
+) -> Result<Json<'a>, CallError> {
+    raw.map(Json).ok_or(CallError::Field {
+        field,
+        expected: "is required",
+    })
 }

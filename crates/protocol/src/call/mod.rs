@@ -7,12 +7,13 @@ mod state;
 
 pub use authenticate::{Authenticate, Credential};
 pub use config::{ConfigCall, ConfigTopic, ReadableConfig};
+pub use data::Json;
 pub use state::{StateCall, StateTopic};
 
 use crate::envelope::Request;
 
 /// What a game asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call<'a> {
     /// `authenticate` (`spec 2.3`).
     Authenticate(Authenticate),

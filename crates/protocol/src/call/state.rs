@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::CallError;
-use super::data::{members, required, text};
+use super::data::{Json, members, required, text};
 use crate::envelope::Request;
 
 /// The states that a game can address.
@@ -16,14 +16,14 @@ pub enum StateTopic {
 }
 
 /// What a game asks of shared state.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateCall<'a> {
     /// Read it.
     Get(StateTopic),
     /// Put another in its place.
-    Set(StateTopic, &'a RawValue),
+    Set(StateTopic, Json<'a>),
     /// Patch it.
-    Patch(StateTopic, &'a RawValue),
+    Patch(StateTopic, Json<'a>),
     /// Hear of changes.
     Subscribe(StateTopic),
     /// Hear of them no more.
@@ -56,6 +56,9 @@ fn named(raw: Option<&RawValue>, field: &'static str) -> Result<StateTopic, Call
     match text(raw, field)?.as_deref() {
         Some("channel") => Ok(StateTopic::Channel),
         Some("extension") => Ok(StateTopic::Extension),
-        _ => Err(CallError::Field { field, expected: "must be channel or extension" }),
+        _ => Err(CallError::Field {
+            field,
+            expected: "must be channel or extension",
+        }),
     }
 }

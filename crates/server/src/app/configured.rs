@@ -16,6 +16,8 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             refresh_ms: lifetimes.refresh_ms,
             authtoken_ms: lifetimes.authtoken_ms,
             exchange_ms: lifetimes.exchange_ms,
+            state_ms: lifetimes.state_ms,
+            json_store_ms: lifetimes.json_store_ms,
             ..Lifetimes::default()
         },
         limits: Limits {
@@ -27,6 +29,16 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             pin_failures_extension_per_minute_max: rates.pin_failures_per_extension_per_min_max,
             pin_failures_tightened_per_minute_max: rates.pin_tightened_per_min_max,
             pin_failures_connection_max: settings.limits.pin_failures_per_connection_max,
+            state_bytes_max: settings.limits.state_document_bytes_max,
+            config_bytes_max: settings.limits.config_document_bytes_max,
+            hidden_bytes_max: settings.limits.hidden_document_bytes_max,
+            viewer_bytes_max: settings.limits.viewer_document_bytes_max,
+            extension_viewer_bytes_max: settings.limits.extension_viewer_document_bytes_max,
+            json_store_bytes_max: settings.limits.json_store_value_bytes_max,
+            json_depth_max: settings.limits.json_depth_max,
+            json_object_keys_max: settings.limits.json_object_keys_max,
+            patch_ops_max: settings.limits.patch_ops_max,
+            documents_per_call_max: settings.limits.config_patch_channels_max,
             ..Limits::default()
         },
         auto_register,

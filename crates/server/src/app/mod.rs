@@ -8,13 +8,14 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use crowdlink_core::{Core, Random, SeededRandom, World};
+use crowdlink_core::{Core, Notice, Random, SeededRandom, World};
 use crowdlink_store::{Clock, SqliteOptions, SqliteStore, Store, spawn_sweeper};
 use tokio::task::JoinSet;
 
 pub use configured::{core_options, live_limits};
 pub use demo::{DEMO_CLIENT_ID, Demo};
 
+use crate::events::Pump;
 use crate::gamelink;
 use crate::listen::{self, Bound, ConnectionLimits};
 use crate::live::Live;
@@ -67,6 +68,8 @@ pub struct App {
     pub core: Arc<Core>,
     /// The connections.
     pub live: Arc<Live>,
+    /// What carries events to them.
+    pub pump: Arc<Pump>,
     /// Figures.
     pub metrics: Arc<Metrics>,
     /// Its end.
@@ -97,6 +100,7 @@ impl App {
         };
         let core = Core::open(world, core_options(&settings, auto_register)).await?;
         let live = Live::start(Arc::clone(&clock), live_limits(&settings));
+        let pump = Pump::new(Arc::clone(&core), Arc::clone(&live));
         let shutdown = Shutdown::new();
         let ping_ms_max = settings.timeouts.store_ping_ms_max;
         let readiness = Readiness::new(
@@ -110,6 +114,7 @@ impl App {
         Ok(Self {
             core,
             live,
+            pump,
             metrics,
             shutdown,
             settings,
@@ -133,10 +138,18 @@ impl App {
         );
         let mut background = JoinSet::new();
         let (core, live) = (Arc::clone(&self.core), Arc::clone(&self.live));
+        let pump = Arc::clone(&self.pump);
         background.spawn(async move {
-            core.run(|notice| gamelink::notify(&core, &live, &notice))
-                .await;
+            let hear = |notice| match notice {
+                Notice::Ended(ended) => gamelink::end(&core, &live, &ended),
+                notice @ (Notice::Changed(_)
+                | Notice::JsonStoreWritten(_)
+                | Notice::MayHaveChanged) => pump.notice(notice),
+            };
+            core.run(hear).await;
         });
+        let pump = Arc::clone(&self.pump);
+        background.spawn(async move { pump.run().await });
         let _sweeper = spawn_sweeper(Arc::clone(&self.store), Arc::clone(&self.clock), SWEEP_MS);
         self.readiness.started();
         ready();

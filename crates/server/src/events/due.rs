@@ -57,10 +57,9 @@ impl Due {
                 break;
             }
             for place in entry.remove() {
-                match self.viewers.remove(&place) {
-                    Some((_, true)) => told.push(place),
-                    // Nothing happened in the pause.
-                    Some((_, false)) | None => {}
+                // Otherwise nothing happened in the pause.
+                if let Some((_, true)) = self.viewers.remove(&place) {
+                    told.push(place);
                 }
             }
         }

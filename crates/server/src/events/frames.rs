@@ -20,9 +20,9 @@ pub fn game_topic(place: &Place) -> Option<String> {
     let (stage, client_id) = (place.stage, &place.client_id);
     match &place.scope {
         Scope::Extension => Some(format!("games/{stage}/{client_id}/{kind}/extension")),
-        Scope::Channel(channel) => {
-            Some(format!("games/{stage}/{client_id}/{kind}/channel/{channel}"))
-        }
+        Scope::Channel(channel) => Some(format!(
+            "games/{stage}/{client_id}/{kind}/channel/{channel}"
+        )),
         Scope::ChannelViewer(..) | Scope::Viewer(_) => None,
     }
 }
@@ -69,9 +69,23 @@ pub(super) fn game_frame(place: &Place, json: &[u8], now_ms: i64) -> serde_json:
     let json: &RawValue = serde_json::from_slice(json)?;
     let id = scope_name(place);
     let text = if place.kind == DocumentKind::Config {
-        encode_event("config", now_ms, &Config { config: json, config_id: id })
+        encode_event(
+            "config",
+            now_ms,
+            &Config {
+                config: json,
+                config_id: id,
+            },
+        )
     } else {
-        encode_event(id, now_ms, &State { topic_id: id, state: json })
+        encode_event(
+            id,
+            now_ms,
+            &State {
+                topic_id: id,
+                state: json,
+            },
+        )
     };
     Ok(Frame::text(&text?))
 }
@@ -106,7 +120,11 @@ impl ViewerEvent {
     ) -> serde_json::Result<Self> {
         let event = format!("{stage}:{client_id}:{name}");
         let frame = Frame::json(&Message { data, event })?;
-        Ok(Self { topic: viewer_topic(stage, client_id, channel), name, frame })
+        Ok(Self {
+            topic: viewer_topic(stage, client_id, channel),
+            name,
+            frame,
+        })
     }
 
     /// A document's change: the whole document.
@@ -130,7 +148,13 @@ impl ViewerEvent {
 
     /// A write to the JSON store.
     pub(super) fn json_store(written: &JsonStoreWritten) -> serde_json::Result<Self> {
-        let JsonStoreWritten { stage, client_id, channel, id, value } = written;
+        let JsonStoreWritten {
+            stage,
+            client_id,
+            channel,
+            id,
+            value,
+        } = written;
         let name = format!("json_store_update:{id}");
         let data = serde_json::json!({ "id": id, "value": value });
         Self::new(*stage, client_id, channel.as_deref(), name, &data)

@@ -99,7 +99,9 @@ impl Pump {
     }
 
     async fn tell_games(&self, place: Place) {
-        let Some(topic) = game_topic(&place) else { return };
+        let Some(topic) = game_topic(&place) else {
+            return;
+        };
         if self.live.hub().subscribers(&topic) == 0 {
             self.watched.lock().remove(&place);
             return;
@@ -118,7 +120,9 @@ impl Pump {
         }
         match game_frame(&place, &snapshot.json, self.live.clock().now_ms()) {
             Ok(frame) => {
-                self.live.hub().publish_latest(&topic, SlotKey::of(&topic), &frame);
+                self.live
+                    .hub()
+                    .publish_latest(&topic, SlotKey::of(&topic), &frame);
             }
             Err(error) => tracing::error!(%error, topic, "an event could not be encoded"),
         }
@@ -127,7 +131,9 @@ impl Pump {
     /// What could not be read is not forgotten: the last state is always told.
     fn later(&self, place: Place, error: &crowdlink_core::Error) {
         tracing::warn!(%error, "a changed document could not be read; trying again");
-        self.due.lock().retry(place, self.live.clock().monotonic_ms() + RETRY_MS);
+        self.due
+            .lock()
+            .retry(place, self.live.clock().monotonic_ms() + RETRY_MS);
     }
 
     async fn tell_viewers(&self, place: &Place) {
@@ -142,7 +148,9 @@ impl Pump {
         match ViewerEvent::document(place, &snapshot.json) {
             Ok(Some(event)) => {
                 let slot = SlotKey::of((&event.topic, &event.name));
-                self.live.hub().publish_latest(&event.topic, slot, &event.frame);
+                self.live
+                    .hub()
+                    .publish_latest(&event.topic, slot, &event.frame);
             }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "an event could not be encoded"),

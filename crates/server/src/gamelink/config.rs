@@ -33,8 +33,14 @@ struct Written<'a> {
     config_id: &'static str,
 }
 
-const CHANNEL: ConfigOf<'static> = ConfigOf { id: ConfigId::Channel, channel: None };
-const EXTENSION: ConfigOf<'static> = ConfigOf { id: ConfigId::Extension, channel: None };
+const CHANNEL: ConfigOf<'static> = ConfigOf {
+    id: ConfigId::Channel,
+    channel: None,
+};
+const EXTENSION: ConfigOf<'static> = ConfigOf {
+    id: ConfigId::Extension,
+    channel: None,
+};
 
 impl GameConnection {
     pub(super) async fn config(
@@ -52,21 +58,36 @@ impl GameConnection {
                     ConfigTopic::Extension => (EXTENSION, "extension"),
                 };
                 let snapshot = config::read(core, caller, of).await?;
-                echo.data(session, &Read { config: raw(&snapshot)?, config_id });
+                echo.data(
+                    session,
+                    &Read {
+                        config: raw(&snapshot)?,
+                        config_id,
+                    },
+                );
             }
             ConfigCall::Get(ReadableConfig::Combined) => {
                 let channel = config::read(core, caller, CHANNEL).await?;
                 let extension = config::read(core, caller, EXTENSION).await?;
-                let config = Combined { channel: raw(&channel)?, extension: raw(&extension)? };
-                echo.data(session, &Read { config, config_id: "combined" });
+                let config = Combined {
+                    channel: raw(&channel)?,
+                    extension: raw(&extension)?,
+                };
+                echo.data(
+                    session,
+                    &Read {
+                        config,
+                        config_id: "combined",
+                    },
+                );
             }
             ConfigCall::Set(json) => {
-                let json = json.get().as_bytes();
+                let json = json.text().as_bytes();
                 let written = config::replace(core, caller, CHANNEL, json, None).await?;
                 reply(echo, session, &written.document);
             }
             ConfigCall::Patch(ops) => {
-                let ops = (ops.get().as_bytes(), Parents::Created);
+                let ops = (ops.text().as_bytes(), Parents::Created);
                 let written = config::patch(core, caller, CHANNEL, ops, None).await?;
                 reply(echo, session, &written.document);
             }
@@ -88,7 +109,14 @@ fn raw(snapshot: &Snapshot) -> Result<&RawValue, Error> {
 }
 
 fn reply(echo: Echo<'_>, session: &Arc<Session>, config: &Document) {
-    echo.data(session, &Written { ok: true, config, config_id: "channel" });
+    echo.data(
+        session,
+        &Written {
+            ok: true,
+            config,
+            config_id: "channel",
+        },
+    );
 }
 
 fn place(caller: &Caller, topic: ConfigTopic) -> Result<Place, Error> {
@@ -97,5 +125,10 @@ fn place(caller: &Caller, topic: ConfigTopic) -> Result<Place, Error> {
         ConfigTopic::Extension => Scope::Extension,
     };
     let (stage, client_id) = (caller.stage, caller.client_id().clone());
-    Ok(Place { stage, client_id, kind: DocumentKind::Config, scope })
+    Ok(Place {
+        stage,
+        client_id,
+        kind: DocumentKind::Config,
+        scope,
+    })
 }

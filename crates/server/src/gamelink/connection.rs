@@ -175,12 +175,16 @@ impl GameConnection {
             }
             // In boxes: a connection at rest needs no room for them.
             Call::State(call) => {
-                let Some(caller) = self.caller() else { return unauthenticated(echo, session) };
+                let Some(caller) = self.caller() else {
+                    return unauthenticated(echo, session);
+                };
                 let outcome = Box::pin(self.state(call, &caller, echo, session)).await;
                 answered(outcome, echo, session)
             }
             Call::Config(call) => {
-                let Some(caller) = self.caller() else { return unauthenticated(echo, session) };
+                let Some(caller) = self.caller() else {
+                    return unauthenticated(echo, session);
+                };
                 let outcome = Box::pin(self.config(call, &caller, echo, session)).await;
                 answered(outcome, echo, session)
             }
@@ -188,7 +192,9 @@ impl GameConnection {
     }
 
     fn caller(&self) -> Option<Arc<Caller>> {
-        self.authenticated.as_ref().map(|held| Arc::clone(&held.caller))
+        self.authenticated
+            .as_ref()
+            .map(|held| Arc::clone(&held.caller))
     }
 }
 

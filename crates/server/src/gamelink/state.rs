@@ -44,12 +44,12 @@ impl GameConnection {
                 echo.data(session, &State { ok: true, state });
             }
             StateCall::Set(topic, json) => {
-                let json = json.get().as_bytes();
+                let json = json.text().as_bytes();
                 let written = state::replace(core, caller, of(topic), json, None).await?;
                 reply(echo, session, &written.document);
             }
             StateCall::Patch(topic, ops) => {
-                let ops = (ops.get().as_bytes(), Parents::Created);
+                let ops = (ops.text().as_bytes(), Parents::Created);
                 let written = state::patch(core, caller, of(topic), ops, None).await?;
                 reply(echo, session, &written.document);
             }
@@ -76,5 +76,10 @@ fn place(caller: &Caller, topic: StateTopic) -> Result<Place, Error> {
         StateTopic::Extension => Scope::Extension,
     };
     let (stage, client_id) = (caller.stage, caller.client_id().clone());
-    Ok(Place { stage, client_id, kind: DocumentKind::State, scope })
+    Ok(Place {
+        stage,
+        client_id,
+        kind: DocumentKind::State,
+        scope,
+    })
 }

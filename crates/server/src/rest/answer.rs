@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use crate::access::RequestId;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The content type of every answer.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The answer of a handler.
 pub(super) type Answer = Result<Response, Refusal>;

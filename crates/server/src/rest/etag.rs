@@ -1,6 +1,7 @@
 //! Entity tags (RFC 9110, 8.8.3) of documents, and the conditions that callers put on them
 //! (13.1.1, 13.1.2; `spec 3.2`).
 
+use crowdlink_core::IfMatch;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -32,7 +33,7 @@ pub(super) struct Tag {
 pub(super) struct Malformed(pub(super) HeaderName);
 
 impl Condition {
-    /// `If-Match`: the call goes ahead where this [matches strongly](Self::matches_strongly),
+    /// `If-Match`: the call goes ahead where this [names the version](Self::versions),
     /// else 412.
     pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
         Self::of(headers, IF_MATCH)
@@ -61,10 +62,15 @@ impl Condition {
         }
     }
 
-    /// Strong comparison (RFC 9110, 8.8.3.2): a weak tag never matches. `current` is the tag of
-    /// what there is, if there is anything.
-    pub(super) fn matches_strongly(&self, current: Option<&str>) -> bool {
-        self.matches(current, |tag| !tag.weak)
+    /// The versions whose tags match strongly (RFC 9110, 8.8.3.2: a weak tag never does); a tag that is none of ours matches nothing.
+    pub(super) fn versions(&self) -> IfMatch {
+        match self {
+            Self::Any => IfMatch::Written,
+            Self::Tags(tags) => {
+                let strong = tags.iter().filter(|tag| !tag.weak);
+                IfMatch::Versions(strong.filter_map(|tag| version(&tag.opaque)).collect())
+            }
+        }
     }
 
     /// Weak comparison: `W/"v7"` is `"v7"`.
@@ -81,6 +87,15 @@ impl Condition {
             }
         }
     }
+}
+
+/// Undoes [`etag`].
+fn version(opaque: &str) -> Option<u64> {
+    let digits = opaque.strip_prefix("\"v")?.strip_suffix('"')?;
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())?
 }
 
 /// `"*" / #entity-tag`. Empty elements of a list are ignored (RFC 9110, 5.6.1.2).
@@ -144,9 +159,19 @@ mod tests {
         let headers = headers(&IF_NONE_MATCH, &[value]);
         let condition = Condition::if_none_match(&headers).unwrap().unwrap();
         (
-            condition.matches_strongly(current),
+            condition.matches(current, |tag| !tag.weak),
             condition.matches_weakly(current),
         )
+    }
+
+    #[test]
+    fn a_condition_names_versions_by_strong_tags_of_ours() {
+        let versions = |value| if_match(&[value]).unwrap().unwrap().versions();
+        assert_eq!(versions("*"), IfMatch::Written);
+        assert_eq!(
+            versions(r#""v7", W/"v8", "x9", "v+1", "v""#),
+            IfMatch::Versions(vec![7])
+        );
     }
 
     #[test]
@@ -197,8 +222,8 @@ mod tests {
     #[test]
     fn a_header_that_comes_twice_is_one_list() {
         let condition = if_match(&["\"v1\"", "\"v2\""]).unwrap().unwrap();
-        assert!(condition.matches_strongly(Some("\"v1\"")));
-        assert!(condition.matches_strongly(Some("\"v2\"")));
+        assert!(condition.matches(Some("\"v1\""), |tag| !tag.weak));
+        assert!(condition.matches(Some("\"v2\""), |tag| !tag.weak));
     }
 
     #[test]

@@ -3,13 +3,17 @@
 mod answer;
 mod authorized;
 mod body;
+mod config;
 mod cors;
-// For the state routes, which come with their feature.
-#[cfg(test)]
+mod document;
 mod etag;
+// For the state routes, which come with their feature.
 mod identity;
+mod json_store;
+mod named;
 mod pairing;
 mod query;
+mod state;
 mod tokens;
 
 use std::sync::Arc;
@@ -59,6 +63,9 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .route("/v1/e/gamelink/grants", delete(pairing::revoke_one))
         .route("/v1/e/user_info", get(identity::user_info))
         .route("/v1/e/user_ids", get(identity::user_ids))
+        .merge(state::routes())
+        .merge(config::routes())
+        .merge(json_store::routes())
         .with_state(edge)
         .merge(others);
     routes

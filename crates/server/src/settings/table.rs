@@ -277,8 +277,8 @@ table! {
         authtoken_ms: u64 = DAY_MS, "ms", in 1_000..=LIFETIME_MS_MAX;
         /// A token got by exchange (`token`).
         exchange_ms: u64 = 1_800_000, "ms", in 1_000..=LIFETIME_MS_MAX;
-        /// State, since its last write.
-        state_ms: u64 = 30 * DAY_MS, "ms", in 1..=LIFETIME_MS_MAX;
+        /// State, since its last write; 0 for ever.
+        state_ms: u64 = 30 * DAY_MS, "ms", in 0..=LIFETIME_MS_MAX;
         /// A value of the JSON store.
         json_store_ms: u64 = 14 * DAY_MS, "ms", in 1..=LIFETIME_MS_MAX;
         /// An accumulated value.

@@ -1,0 +1,162 @@
+//! Configuration (`spec 3.3`).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::routing::{MethodRouter, get};
+use crowdlink_core::Parents;
+use crowdlink_core::config::{self, ConfigId, ConfigOf};
+use http::HeaderMap;
+use serde_json::value::RawValue;
+
+use super::RestEdge;
+use super::answer::{Answer, done};
+use super::authorized::Authorized;
+use super::document::{Text, Wanted, tagged, tagged_parts};
+use super::named::Named;
+use super::state::Channel;
+
+type Edge = State<Arc<RestEdge>>;
+
+/// The routes, with their aliases.
+pub(super) fn routes() -> Router<Arc<RestEdge>> {
+    Router::new()
+        .route("/v1/e/config", get(all))
+        .route("/v1/e/all_config", get(all))
+        .route("/v1/e/config/channel", channel())
+        .route("/v1/e/channel_config", channel())
+        .route("/v1/e/config/extension", extension())
+        .route("/v1/e/extension_config", extension())
+}
+
+fn channel() -> MethodRouter<Arc<RestEdge>> {
+    get(
+        |edge: Edge, who: Authorized, query: Query<Channel>, headers: HeaderMap| {
+            read(ConfigId::Channel, edge, who, query, headers)
+        },
+    )
+    .post(
+        |edge: Edge, who: Authorized, query: Query<Channel>, wanted: Wanted, body: Text| {
+            replace(ConfigId::Channel, edge, who, query, wanted, body)
+        },
+    )
+    .patch(patch_channel)
+}
+
+fn extension() -> MethodRouter<Arc<RestEdge>> {
+    get(
+        |edge: Edge, who: Authorized, query: Query<Channel>, headers: HeaderMap| {
+            read(ConfigId::Extension, edge, who, query, headers)
+        },
+    )
+    .post(
+        |edge: Edge, who: Authorized, query: Query<Channel>, wanted: Wanted, body: Text| {
+            replace(ConfigId::Extension, edge, who, query, wanted, body)
+        },
+    )
+    .patch(
+        |edge: Edge, who: Authorized, query: Query<Channel>, wanted: Wanted, body: Text| {
+            patch(ConfigId::Extension, edge, who, query, wanted, body)
+        },
+    )
+}
+
+async fn read(
+    id: ConfigId,
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Query(query): Query<Channel>,
+    headers: HeaderMap,
+) -> Answer {
+    let of = ConfigOf {
+        id,
+        channel: query.channel_id.as_deref(),
+    };
+    tagged(&headers, &*config::read(&edge.core, &caller, of).await?)
+}
+
+async fn all(
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Query(query): Query<Channel>,
+    headers: HeaderMap,
+) -> Answer {
+    let of = |id| ConfigOf {
+        id,
+        channel: query.channel_id.as_deref(),
+    };
+    let extension = config::read(&edge.core, &caller, of(ConfigId::Extension)).await?;
+    let channel = config::read(&edge.core, &caller, of(ConfigId::Channel)).await?;
+    tagged_parts(
+        &headers,
+        &[("extension", &*extension), ("channel", &*channel)],
+    )
+}
+
+async fn replace(
+    id: ConfigId,
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Query(query): Query<Channel>,
+    Wanted(if_match): Wanted,
+    Text(body): Text,
+) -> Answer {
+    let of = ConfigOf {
+        id,
+        channel: query.channel_id.as_deref(),
+    };
+    config::replace(&edge.core, &caller, of, &body, if_match).await?;
+    Ok(done())
+}
+
+async fn patch(
+    id: ConfigId,
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Query(query): Query<Channel>,
+    Wanted(if_match): Wanted,
+    Text(body): Text,
+) -> Answer {
+    let of = ConfigOf {
+        id,
+        channel: query.channel_id.as_deref(),
+    };
+    config::patch(
+        &edge.core,
+        &caller,
+        of,
+        (&body, Parents::Required),
+        if_match,
+    )
+    .await?;
+    Ok(done())
+}
+
+/// From a trusted caller that names no channel, an object whose keys are all channel ids is a map
+/// of channels (`spec 6.3`).
+async fn patch_channel(
+    edge: Edge,
+    who: Authorized,
+    query: Query<Channel>,
+    wanted: Wanted,
+    body: Text,
+) -> Answer {
+    let caller = &who.0;
+    let names_none = query.channel_id.is_none() && caller.channel_id.is_none();
+    if caller.role.is_trusted()
+        && names_none
+        && let Some(Named(patches)) = Named::<&RawValue>::of(&body.0)?
+        && !patches.is_empty()
+        && patches.iter().all(|(id, _)| is_channel_id(id))
+    {
+        config::patch_channels(&edge.core, caller, &patches).await?;
+        return Ok(done());
+    }
+    patch(ConfigId::Channel, edge, who, query, wanted, body).await
+}
+
+/// A channel id is a decimal number (`spec 1.1`).
+fn is_channel_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
