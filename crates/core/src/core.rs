@@ -1,12 +1,14 @@
 //! The domain as one thing: what it was handed, and what it holds in memory.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crowdlink_protocol::{ClientId, Stage};
+use futures::FutureExt as _;
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 
-use crate::bus::Delivery;
+use crate::bus::{Delivery, Subscription};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::guess::Guesses;
@@ -19,6 +21,8 @@ use crate::world::World;
 
 /// Most users remembered as noted.
 const KNOWN_USERS_MAX: usize = 100_000;
+/// Most revocations that are told of at once.
+const REVOKED_AT_ONCE_MAX: usize = 10_000;
 /// How often the registry and the revocations are read again.
 const REFRESH_MS: u64 = 1_000;
 
@@ -61,11 +65,20 @@ pub struct CoreStats {
     pub extensions: usize,
 }
 
+/// What the bus told.
+#[derive(Debug, Default)]
+struct Heard {
+    revoked: HashSet<String>,
+    lost: bool,
+    gone: bool,
+}
+
 /// What concerns open connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// A token, family or grant was revoked: close what rests on it.
-    Revoked(String),
+    /// Tokens, families or grants were revoked: close what rests on them. Many at once, for whoever
+    /// hears it looks at every connection.
+    Revoked(HashSet<String>),
     /// Word of some revocations was lost: look at every connection's credentials.
     RevocationsMissed,
     /// An extension is gone: close what belongs to it.
@@ -207,24 +220,21 @@ impl Core {
             loop {
                 tokio::select! {
                     () = &mut tick => break,
-                    delivery = bus.next() => match delivery {
-                        Some(Delivery::Message(message)) if message.topic == tokens::REVOKED_TOPIC => {
-                            if let Ok(id) = String::from_utf8(message.payload.to_vec()) {
-                                self.revocations.hear(&id, tokens::revocation_until_ms(self));
-                                notify(Notice::Revoked(id));
-                            }
+                    first = bus.next() => {
+                        let heard = self.hear(first, &mut bus);
+                        if !heard.revoked.is_empty() {
+                            notify(Notice::Revoked(heard.revoked));
                         }
-                        Some(Delivery::Message(_)) => {}
                         // The log of revocations repairs the loss at once.
-                        Some(Delivery::Lost) => {
+                        if heard.lost {
                             missed = true;
                             break;
                         }
-                        None => {
+                        if heard.gone {
                             tick.as_mut().await;
                             break;
                         }
-                    },
+                    }
                 }
             }
             match self.reload().await {
@@ -248,5 +258,30 @@ impl Core {
             self.revocations.forget_expired(self.world.now_ms());
             self.rates.tidy();
         }
+    }
+
+    /// Takes a delivery and whatever else the bus has ready.
+    fn hear(&self, first: Option<Delivery>, bus: &mut Subscription) -> Heard {
+        let mut heard = Heard::default();
+        let mut next = Some(first);
+        while let Some(delivery) = next {
+            match delivery {
+                Some(Delivery::Message(message)) if message.topic == tokens::REVOKED_TOPIC => {
+                    if let Ok(id) = String::from_utf8(message.payload.to_vec()) {
+                        self.revocations
+                            .hear(&id, tokens::revocation_until_ms(self));
+                        heard.revoked.insert(id);
+                    }
+                }
+                Some(Delivery::Message(_)) => {}
+                Some(Delivery::Lost) => heard.lost = true,
+                None => heard.gone = true,
+            }
+            if heard.gone || heard.revoked.len() >= REVOKED_AT_ONCE_MAX {
+                break;
+            }
+            next = bus.next().now_or_never();
+        }
+        heard
     }
 }

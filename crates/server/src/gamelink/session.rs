@@ -59,8 +59,8 @@ pub(super) fn concerned(core: &Core, session: &Arc<Session>, notice: &Notice) ->
     };
     match notice {
         Notice::ExtensionRemoved(client_id) => tag.client_id == *client_id,
-        Notice::Revoked(id) => {
-            let concerned = tag.rests_on(|held| held.ids().any(|other| other == id));
+        Notice::Revoked(ids) => {
+            let concerned = tag.rests_on(|held| held.ids().any(|id| ids.contains(id)));
             concerned && told(session, tag)
         }
         Notice::RevocationsMissed => {
