@@ -20,6 +20,7 @@ mod harness;
 mod kill;
 mod limits;
 mod pairing_in_extension;
+mod pins_in_games;
 mod refresh;
 mod refresh_model;
 mod revocation;
