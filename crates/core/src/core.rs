@@ -1,8 +1,10 @@
 //! The domain as one thing: what it was handed, and what it holds in memory.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crowdlink_protocol::{ClientId, Stage};
+use futures::FutureExt as _;
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 use tokio::sync::Notify;
@@ -24,6 +26,8 @@ use crate::world::World;
 const KNOWN_USERS_MAX: usize = 100_000;
 /// How often the registry and the revocations are read again.
 const REFRESH_MS: u64 = 1_000;
+/// Messages of the bus that are heard together.
+const HEARD_TOGETHER_MAX: usize = 4_096;
 
 /// How a deployment differs from another.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,11 +82,18 @@ pub enum Notice {
     MayHaveChanged,
 }
 
+/// What one message of the bus tells.
+enum Heard {
+    Revoked(String),
+    Notice(Notice),
+}
+
 /// Credentials that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// A token, family or grant was revoked.
-    Revoked(String),
+    /// Tokens, families or grants were revoked. Many at once, for whoever hears it looks at every
+    /// connection.
+    Revoked(HashSet<String>),
     /// Word of some revocations was lost: look at every connection's credentials.
     RevocationsMissed,
     /// An extension is gone.
@@ -218,23 +229,24 @@ impl Core {
         Ok(gone)
     }
 
-    /// Takes note of what the bus carries; answers with what concerns open connections.
-    fn hear(&self, message: &Message) -> Option<Notice> {
+    /// Takes note of what the bus carries.
+    fn hear(&self, message: &Message) -> Option<Heard> {
         match message.topic.as_str() {
             tokens::REVOKED_TOPIC => {
                 let id = String::from_utf8(message.payload.to_vec()).ok()?;
                 self.revocations
                     .hear(&id, tokens::revocation_until_ms(self));
-                Some(Notice::Ended(Ended::Revoked(id)))
+                Some(Heard::Revoked(id))
             }
             CHANGED_TOPIC => {
                 let changed: Changed = serde_json::from_slice(&message.payload).ok()?;
                 self.shared.hear(&changed);
-                Some(Notice::Changed(changed))
+                Some(Heard::Notice(Notice::Changed(changed)))
             }
-            json_store::TOPIC => serde_json::from_slice(&message.payload)
-                .ok()
-                .map(Notice::JsonStoreWritten),
+            json_store::TOPIC => {
+                let written = serde_json::from_slice(&message.payload).ok()?;
+                Some(Heard::Notice(Notice::JsonStoreWritten(written)))
+            }
             _ => None,
         }
     }
@@ -249,15 +261,33 @@ impl Core {
 
     async fn listen(&self, notify: &impl Fn(Notice), missed: &Notify) {
         let mut bus = self.world.bus.subscribe();
-        while let Some(delivery) = bus.next().await {
-            match delivery {
-                Delivery::Message(message) => {
-                    self.hear(&message).into_iter().for_each(notify);
+        while let Some(first) = bus.next().await {
+            let mut revoked = HashSet::new();
+            let mut next = Some(first);
+            let mut heard = 0;
+            // All that waits already is heard together, as far as the bus can be behind.
+            while let Some(delivery) = next {
+                match delivery {
+                    Delivery::Message(message) => match self.hear(&message) {
+                        Some(Heard::Revoked(id)) => {
+                            revoked.insert(id);
+                        }
+                        Some(Heard::Notice(notice)) => notify(notice),
+                        None => {}
+                    },
+                    Delivery::Lost => {
+                        notify(Notice::MayHaveChanged);
+                        missed.notify_one();
+                    }
                 }
-                Delivery::Lost => {
-                    notify(Notice::MayHaveChanged);
-                    missed.notify_one();
+                heard += 1;
+                next = None;
+                if heard < HEARD_TOGETHER_MAX {
+                    next = bus.next().now_or_never().flatten();
                 }
+            }
+            if !revoked.is_empty() {
+                notify(Notice::Ended(Ended::Revoked(revoked)));
             }
         }
     }

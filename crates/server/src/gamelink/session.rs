@@ -59,9 +59,8 @@ pub(super) fn concerned(core: &Core, session: &Arc<Session>, ended: &Ended) -> b
     };
     match ended {
         Ended::ExtensionRemoved(client_id) => tag.client_id == *client_id,
-        Ended::Revoked(id) => {
-            let concerned = tag.rests_on(|held| held.ids().any(|other| other == id));
-            concerned && told(session, tag)
+        Ended::Revoked(ids) => {
+            tag.rests_on(|held| held.ids().any(|id| ids.contains(id))) && told(session, tag)
         }
         Ended::RevocationsMissed => {
             tag.rests_on(|held| tokens::is_revoked(core, held)) && told(session, tag)

@@ -1,5 +1,6 @@
 //! `subscribe authentication` and its events (`spec 2.3`).
 
+use crowdlink_store::Faults;
 use serde_json::{Value, json};
 
 use crate::harness::{Game, SECRET, START_MS, Server, claims, sign};
@@ -160,5 +161,36 @@ async fn one_extension_that_goes_takes_only_its_own_games_with_it() {
         .unwrap();
     server.advance_ms(1_000);
     assert_eq!(doomed.closed().await, Some(1008));
+    game.heartbeat().await;
+}
+
+#[tokio::test]
+async fn who_authenticates_in_the_last_instant_is_neither_closed_nor_told_that_its_token_ends() {
+    let server = Server::start_with(|settings| {
+        settings.timeouts.socket_silence_ms_max = u64::MAX / 4;
+    })
+    .await;
+    let (_, paired) = server.paired_game("42").await;
+    let mut game = server.game().await;
+    subscribe(&mut game).await;
+    server.advance_ms(10 * 60 * 1_000 - TICK_MS);
+    game.heartbeat().await;
+    // The store takes its time, so that the ten minutes end while the refresh is under way.
+    server.store.set_faults(Faults {
+        delay_per_mille: 1_000,
+        yields_max: 255,
+        ..Faults::default()
+    });
+    let commits = server.store.commits();
+    game.send("authenticate", "", json!({ "refresh": paired["refresh"] }))
+        .await;
+    while server.store.commits() == commits {
+        tokio::task::yield_now().await;
+    }
+    server.advance_ms(TICK_MS);
+    let answer = game.frame().await;
+    assert_eq!(answer["data"]["twitch_id"], "42", "{answer}");
+    game.heartbeat().await;
+    server.advance_ms(TICK_MS);
     game.heartbeat().await;
 }

@@ -54,13 +54,19 @@ async fn after_authentication_2_mib_pass_and_one_more_byte_closes_1009() {
 async fn no_request_makes_an_answer_that_a_client_cannot_take() {
     let server = Server::start().await;
     let (mut game, _) = server.paired_game("42").await;
-    let frame = json!({ "action": "", "params": { "target": "" } }).to_string();
-    let name = "\"".repeat((AUTHENTICATED_BYTES_MAX - frame.len()) / 4);
+    // As many quotation marks, which take two bytes, as fit into two names.
+    let frame = r#"{"action":"","params":{"target":""}}"#;
+    let room = AUTHENTICATED_BYTES_MAX - frame.len();
+    let name = r#"\""#.repeat(room / 4);
+    let (action, target) = (&name, &name);
+    let text = format!(r#"{{"action":"{action}","params":{{"target":"{target}"}}}}"#);
+    assert!(AUTHENTICATED_BYTES_MAX - text.len() < 8);
+    game.send_text(&text).await;
     // Every frame that comes is measured by the harness.
-    let answer = game.call(&name, &name[..name.len() - 100], json!({})).await;
+    let answer = game.frame().await;
     refusal(&answer, 400);
-    assert_eq!(answer["meta"]["action"], name);
-    let request = json!({ "action": name, "params": [], "data": 1 });
+    assert_eq!(answer["meta"]["action"].as_str().unwrap().len(), room / 4);
+    let request = json!({ "action": "\"".repeat(room / 4), "params": [], "data": 1 });
     game.send_text(&request.to_string()).await;
     refusal(&game.frame().await, 400);
 }

@@ -29,6 +29,7 @@ mod kill;
 mod limits;
 mod pairing_in_extension;
 mod pairing_in_game;
+mod pins_in_games;
 mod rates;
 mod refresh;
 mod refresh_model;
