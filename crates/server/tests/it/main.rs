@@ -13,6 +13,7 @@
 mod authorization_header;
 mod authtoken;
 mod bodies;
+mod command_line;
 mod cors;
 mod errors;
 mod exchange;
@@ -26,5 +27,6 @@ mod revocation;
 mod secrets;
 mod stage_rule;
 mod store_down;
+mod takeover;
 mod user_ids;
 mod user_info;

@@ -3,6 +3,7 @@
 mod game;
 mod http;
 mod jwt;
+pub mod program;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
