@@ -45,8 +45,11 @@ fn body_of_depth(depth: usize) -> String {
 }
 
 fn body_of_keys(keys: usize) -> String {
-    let more: String = (2..keys).map(|n| format!(r#","{n}":0"#)).collect();
-    format!(r#"{{"identifier":"nobody","pin":"x"{more}}}"#)
+    let mut object = json!({ "identifier": "nobody", "pin": "x" });
+    for n in 2..keys {
+        object[n.to_string()] = json!(0);
+    }
+    object.to_string()
 }
 
 #[tokio::test]

@@ -12,9 +12,11 @@
 
 mod authorization_header;
 mod authtoken;
+mod binary_frames;
 mod bodies;
 mod command_line;
 mod cors;
+mod drain;
 mod errors;
 mod exchange;
 mod grants;

@@ -18,7 +18,8 @@ async fn callers(address: SocketAddr, stop: Arc<AtomicBool>, answered: Arc<Atomi
         socket.write_all(request).await.expect("cut off");
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await.expect("cut off");
-        assert!(answer.starts_with(b"HTTP/1.1 401 "), "{answer:?}");
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer:?}");
         answered.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -96,9 +96,9 @@ impl Process {
 
     /// Where an edge listens.
     pub fn address(&self, edge: &str) -> SocketAddr {
-        let words = self.ready.split_whitespace();
+        let mut words = self.ready.split_whitespace();
         let named = |word: &str| word.strip_prefix(edge)?.strip_prefix('=')?.parse().ok();
-        words.filter_map(named).next().unwrap()
+        words.find_map(named).unwrap()
     }
 
     /// A REST client of an edge.
