@@ -43,6 +43,7 @@ struct Shared {
     phase: watch::Sender<Phase>,
     replaced: AtomicBool,
     in_flight: AtomicUsize,
+    accepting: AtomicUsize,
     idle: Notify,
 }
 
@@ -58,6 +59,18 @@ impl Drop for InFlight {
     }
 }
 
+/// A loop that takes connections in; give it back by dropping it, once it takes no more.
+#[derive(Debug)]
+pub struct Accepting(Arc<Shared>);
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        if self.0.accepting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.idle.notify_waiters();
+        }
+    }
+}
+
 impl Shutdown {
     /// A process that has just started.
     pub fn new() -> Self {
@@ -66,6 +79,7 @@ impl Shutdown {
                 phase: watch::Sender::new(Phase::Running),
                 replaced: AtomicBool::new(false),
                 in_flight: AtomicUsize::new(0),
+                accepting: AtomicUsize::new(0),
                 idle: Notify::new(),
             }),
         }
@@ -134,19 +148,27 @@ impl Shutdown {
         InFlight(Arc::clone(&self.shared))
     }
 
+    /// Marks a loop that takes connections in. The drain waits for it, for a connection taken in
+    /// the moment in which the drain starts would otherwise find the process over.
+    pub fn accepting(&self) -> Accepting {
+        self.shared.accepting.fetch_add(1, Ordering::AcqRel);
+        Accepting(Arc::clone(&self.shared))
+    }
+
     /// How much work is marked.
     pub fn in_flight_count(&self) -> usize {
         self.shared.in_flight.load(Ordering::Acquire)
     }
 
-    /// Ends when no work is marked.
+    /// Ends when no work is marked and nothing takes more in.
     pub async fn idle(&self) {
         loop {
             let idle = self.shared.idle.notified();
             tokio::pin!(idle);
             // Listens before it looks, so that no wake-up falls between the two.
             idle.as_mut().enable();
-            if self.in_flight_count() == 0 {
+            // In this order: what is taken in is marked before its loop ends.
+            if self.shared.accepting.load(Ordering::Acquire) == 0 && self.in_flight_count() == 0 {
                 return;
             }
             idle.await;

@@ -116,7 +116,9 @@ pub async fn add(world: &World, request: AddExtension) -> Result<Extension, Erro
     }
 }
 
-/// Removes an extension: its tokens are worth nothing from then on. Its data stays in the store.
+/// Removes an extension: its tokens are worth nothing from then on. Its data stays in the store, so
+/// that adding it again undoes the removal: games stay paired, and tokens that have not expired
+/// work again. To end those too, revoke them first.
 pub async fn remove(world: &World, client_id: &ClientId) -> Result<(), Error> {
     let key = key_of(client_id);
     let commit = Commit::new()

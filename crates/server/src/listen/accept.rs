@@ -62,11 +62,13 @@ pub async fn serve(
     let mut loops = JoinSet::new();
     for acceptor in acceptors {
         let shutdown = shutdown.clone();
+        let accepting = (acceptor.name != EdgeName::Ops).then(|| shutdown.accepting());
         loops.spawn(async move {
             tokio::select! {
                 () = closing_time(acceptor.name, &shutdown) => {}
                 () = acceptor.run() => {}
             }
+            drop(accepting);
         });
     }
     while loops.join_next().await.is_some() {}

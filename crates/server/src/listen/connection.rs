@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use crowdlink_store::Clock;
+use http::header::EXPECT;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,6 +19,7 @@ use tokio::sync::Notify;
 use tower::Service;
 use tower_http::timeout::{DeadlineBody, TimeoutError};
 
+use super::lingering::Lingering;
 use super::{ConnectionLimits, Peer};
 use crate::shutdown::Shutdown;
 
@@ -76,7 +78,9 @@ impl Connections {
         let asking = Arc::clone(&asked);
         let service = service_fn(move |request: Request<Incoming>| {
             asking.notify_one();
-            let mut request = request.map(|body| bounded(body, body_time_max));
+            let expects_continue = request.headers().contains_key(EXPECT);
+            let bounded = |body| bounded(body, body_time_max, expects_continue);
+            let mut request = request.map(bounded);
             request.extensions_mut().insert(peer);
             router.clone().call(request)
         });
@@ -123,11 +127,12 @@ impl Connections {
 }
 
 /// A body that fails when it is not there in time. Most requests have none and need no timer.
-fn bounded(body: Incoming, time_max: Duration) -> Body {
+fn bounded(body: Incoming, time_max: Duration, expects_continue: bool) -> Body {
     if body.is_end_stream() {
         Body::empty()
     } else {
-        Body::new(DeadlineBody::new(time_max, body))
+        let body = Box::pin(DeadlineBody::new(time_max, body));
+        Body::new(Lingering::new(body, expects_continue))
     }
 }
 

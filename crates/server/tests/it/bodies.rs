@@ -45,8 +45,11 @@ fn body_of_depth(depth: usize) -> String {
 }
 
 fn body_of_keys(keys: usize) -> String {
-    let more: String = (2..keys).map(|n| format!(r#","{n}":0"#)).collect();
-    format!(r#"{{"identifier":"nobody","pin":"x"{more}}}"#)
+    let mut object = json!({ "identifier": "nobody", "pin": "x" });
+    for n in 2..keys {
+        object[n.to_string()] = json!(0);
+    }
+    object.to_string()
 }
 
 #[tokio::test]
@@ -158,6 +161,60 @@ async fn a_body_of_a_mebibyte_is_taken_and_one_byte_more_is_not() {
     understood(&check(&server, body_of_size(1_048_576)).await);
     let answer = check(&server, body_of_size(1_048_577)).await;
     answer.refused(413, "The request body is over 1048576 bytes");
+}
+
+/// Sends a request whose body is `bytes` long, all of it before anything is read; the answer.
+async fn send_all_then_read(server: &Server, head: &str, bytes: usize) -> std::io::Result<String> {
+    let address = server.address(EdgeName::SandboxRest);
+    let mut socket = TcpStream::connect(address).await?;
+    let head = format!(
+        "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).await?;
+    let block = vec![b'x'; 65_536];
+    let mut left = bytes;
+    while left > 0 {
+        let count = left.min(block.len());
+        socket.write_all(&block[..count]).await?;
+        left -= count;
+    }
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await?;
+    Ok(String::from_utf8(answer).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_is_refused_while_it_sends_reads_why() {
+    let server = Server::start().await;
+    for (head, status) in [
+        ("POST /v1/e/authtoken", 413),
+        ("POST /v1/e/validate_pin", 401),
+        ("POST /nowhere", 404),
+        ("PUT /v1/e/token", 405),
+    ] {
+        for bytes in [1_048_577, 16 * 1_048_576] {
+            let answer = send_all_then_read(&server, head, bytes).await.unwrap();
+            let start = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&start), "{head} {bytes}: {answer}");
+            assert!(answer.ends_with('}'), "{answer}");
+        }
+    }
+    // Nobody is listened to without end.
+    let endless = send_all_then_read(&server, "POST /nowhere", 256 * 1_048_576).await;
+    assert!(endless.is_err(), "{endless:?}");
+}
+
+#[tokio::test]
+async fn a_caller_that_asks_first_is_refused_before_it_sends() {
+    let server = Server::start().await;
+    let address = server.address(EdgeName::SandboxRest);
+    let request = "POST /v1/e/validate_pin HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\
+                   expect: 100-continue\r\n\r\n";
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut start = [0; 12];
+    socket.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 401");
 }
 
 #[tokio::test]

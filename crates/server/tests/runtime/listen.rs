@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use crowdlink_server::listen::{EdgeName, Peer, bind, bind_all, is_body_timeout, ready_line};
 use crowdlink_server::settings::{Address, Listen};
-use crowdlink_server::shutdown::Phase;
-use crowdlink_store::SystemClock;
+use crowdlink_server::shutdown::{Outcome, Phase, Shutdown};
+use crowdlink_store::{ManualClock, SystemClock};
+use futures::FutureExt as _;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -275,4 +277,20 @@ fn the_ready_line_names_every_edge_in_order() {
             ports[0], ports[1], ports[2]
         )
     );
+}
+
+#[tokio::test]
+async fn the_drain_is_not_over_while_something_still_accepts() {
+    let shutdown = Shutdown::new();
+    let accepting = shutdown.accepting();
+    shutdown.drain();
+    let clock = ManualClock::new(0);
+    let mut drain = pin!(shutdown.run(&*clock, 10_000));
+    assert!(drain.as_mut().now_or_never().is_none());
+    // The last connection is marked before its loop ends.
+    let in_flight = shutdown.in_flight();
+    drop(accepting);
+    assert!(drain.as_mut().now_or_never().is_none());
+    drop(in_flight);
+    assert_eq!(soon(drain).await, Outcome::Drained);
 }

@@ -4,6 +4,7 @@ mod frame_rules;
 mod game;
 mod http;
 mod jwt;
+pub mod program;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
