@@ -9,6 +9,7 @@ mod checkpoint;
 mod files;
 mod options;
 mod query;
+mod read_only;
 mod reader;
 mod schema;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use crate::contract::{
 };
 pub use options::SqliteOptions;
 use reader::Readers;
+pub use read_only::ReadOnlySqlite;
 pub use schema::Durability;
 use writer::Writer;
 
