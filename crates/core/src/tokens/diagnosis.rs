@@ -13,6 +13,7 @@ use crowdlink_protocol::{ClientId, Role, Stage};
 pub use finding::{Finding, Shown, Span};
 
 use super::{Parts, authorize};
+use crate::caller::is_id;
 use crate::core::Core;
 use crate::limits::{Lifetimes, Limits};
 use crate::pairing::{GrantStatus, read_grant};
@@ -37,6 +38,8 @@ pub enum Requires {
     Anyone,
     /// The channel's broadcaster.
     Broadcaster,
+    /// The broadcaster, the extension's own server or its operator.
+    BroadcasterOrTrusted,
     /// The extension's own server or its operator.
     Trusted,
 }
@@ -175,7 +178,10 @@ pub async fn diagnose(
         .scheme
         .as_deref()
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
-    let app_id = diagnosis.facts.as_ref().and_then(|facts| facts.app_id.clone());
+    let app_id = diagnosis
+        .facts
+        .as_ref()
+        .and_then(|facts| facts.app_id.clone());
     if bearer && app_id.is_none() && diagnosis.facts.is_some() {
         findings.push(Finding::BearerWithoutAppId);
     }
@@ -192,14 +198,18 @@ pub async fn diagnose(
         now_ms,
         called,
         expected,
-        skew_ms: core.map_or_else(Lifetimes::default, |core| *core.lifetimes()).clock_skew_ms,
+        skew_ms: core
+            .map_or_else(Lifetimes::default, |core| *core.lifetimes())
+            .clock_skew_ms,
         findings,
     };
     case.explain(&written.jwt, &mut diagnosis).await;
     diagnosis.client_id = case.called.as_ref().map(ToString::to_string).or(named);
     diagnosis.findings = case.findings;
     if diagnosis.is_good() {
-        diagnosis.findings.extend(verdict(core, &diagnosis, text, &written.jwt).await);
+        diagnosis
+            .findings
+            .extend(verdict(core, &diagnosis, text, &written.jwt).await);
     }
     diagnosis
 }
@@ -213,14 +223,20 @@ async fn verdict(
 ) -> Option<Finding> {
     let (core, stage) = (core?, diagnosis.stage?);
     let line = text.trim_end_matches(['\r', '\n']);
-    let value = line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    let value = line
+        .split_once(':')
+        .filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
     let header = match (&diagnosis.client_id, value) {
         (_, Some((_, value))) => value.trim().to_owned(),
         (Some(client_id), None) if !diagnosis.is_header => format!("{client_id} {jwt}"),
         _ => line.to_owned(),
     };
     let refused = authorize(core, stage, Some(&header)).await.err()?;
-    Some(Finding::Refused(format!("{} ({})", refused.reason(), refused.info())))
+    Some(Finding::Refused(format!(
+        "{} ({})",
+        refused.reason(),
+        refused.info()
+    )))
 }
 
 /// One token under examination.
@@ -280,7 +296,9 @@ impl Case<'_> {
         let (core, called) = (self.core?, self.called.as_ref()?);
         let known = core.registry().extensions.get(called).cloned();
         match &known {
-            None => self.findings.push(Finding::ExtensionUnknown(called.to_string())),
+            None => self
+                .findings
+                .push(Finding::ExtensionUnknown(called.to_string())),
             Some(known) if stage.is_some_and(|stage| !known.is_on(stage)) => {
                 self.findings.push(Finding::ExtensionSandboxOnly);
             }
@@ -301,7 +319,8 @@ impl Case<'_> {
             if let Some(ms) = at.map(from_now)
                 && ms > skew_ms
             {
-                self.findings.push(Finding::NotYetValid(name, ms.unsigned_abs()));
+                self.findings
+                    .push(Finding::NotYetValid(name, ms.unsigned_abs()));
             }
         }
     }
@@ -382,25 +401,50 @@ impl Case<'_> {
 
     /// Role, channel and user. A granted channel is the token's.
     fn who(&mut self, facts: &Facts, granted: Option<String>) {
+        let ids = [
+            ("channel_id", &facts.channel_id),
+            ("user_id", &facts.user_id),
+            ("opaque_user_id", &facts.opaque_user_id),
+            ("jti", &facts.jti),
+        ];
+        for (claim, id) in ids {
+            if id.as_deref().is_some_and(|id| !is_id(id)) {
+                self.findings.push(Finding::Id(claim));
+            }
+        }
         let Some(role) = facts.role else { return };
         let waits = facts.grant.is_some();
-        let own = facts.channel_id.clone().filter(|id| !id.is_empty() && id != "all");
+        let own = facts
+            .channel_id
+            .clone()
+            .filter(|id| !id.is_empty() && id != "all");
         let channel_id = granted.or(own);
         if channel_id.is_none() && !role.is_trusted() && !waits {
             self.findings.push(Finding::ChannelMissing(role));
         }
         let identity = facts.user_id.as_deref().filter(|id| !id.is_empty());
-        let identity = identity.or(facts.opaque_user_id.as_deref()).unwrap_or_default();
+        let identity = identity
+            .or(facts.opaque_user_id.as_deref())
+            .unwrap_or_default();
         if identity.is_empty() && !role.is_trusted() && !waits {
             self.findings.push(Finding::UserMissing);
         }
         let wanted = match self.expected.requires {
             Requires::Broadcaster if role != Role::Broadcaster => Some("broadcaster"),
             Requires::Trusted if !role.is_trusted() => Some("backend or admin"),
-            Requires::Anyone | Requires::Broadcaster | Requires::Trusted => None,
+            Requires::BroadcasterOrTrusted if role != Role::Broadcaster && !role.is_trusted() => {
+                Some("broadcaster, backend or admin")
+            }
+            Requires::Anyone
+            | Requires::Broadcaster
+            | Requires::BroadcasterOrTrusted
+            | Requires::Trusted => None,
         };
         if let Some(wanted) = wanted {
-            self.findings.push(Finding::Role { token: role, wanted });
+            self.findings.push(Finding::Role {
+                token: role,
+                wanted,
+            });
         }
         if let (Some(expected), Some(token)) = (&self.expected.channel_id, channel_id)
             && !role.is_trusted()

@@ -60,10 +60,7 @@ impl<'a> Parts<'a> {
         if header.get("alg").and_then(Value::as_str) != Some("HS256") {
             return Err(TokenFault::Signature);
         }
-        if REFUSED_FIELDS
-            .iter()
-            .any(|name| header.contains_key(*name))
-        {
+        if REFUSED_FIELDS.iter().any(|name| header.contains_key(*name)) {
             return Err(TokenFault::Malformed);
         }
         match header.get("kid") {

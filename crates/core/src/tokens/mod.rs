@@ -14,8 +14,8 @@ mod verify;
 pub(crate) use authtoken::Askers;
 pub use authtoken::{AuthtokenRequest, authtoken};
 pub use diagnosis::{
-    Diagnosis, Expectation, ExtensionFacts, Facts, Finding, GrantFacts, Requires, Shown, Signer, Span,
-    diagnose,
+    Diagnosis, Expectation, ExtensionFacts, Facts, Finding, GrantFacts, Requires, Shown, Signer,
+    Span, diagnose,
 };
 pub use exchange::exchange;
 pub(crate) use family::{FAMILIES, FAMILIES_BY_CHANNEL, create_family, note_seen, revoke_family};

@@ -31,8 +31,8 @@ use crate::contract::{
     BATCH_ITEMS_MAX, Commit, Entry, Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError,
 };
 pub use options::SqliteOptions;
-use reader::Readers;
 pub use read_only::ReadOnlySqlite;
+use reader::Readers;
 pub use schema::Durability;
 use writer::Writer;
 

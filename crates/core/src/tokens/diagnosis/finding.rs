@@ -4,6 +4,8 @@ use std::fmt;
 
 use crowdlink_protocol::{Role, Stage};
 
+use crate::caller::ID_BYTES_MAX;
+
 /// One reason why a call is refused. Displayed as a sentence that holds no secret and no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -80,6 +82,8 @@ pub enum Finding {
     Milliseconds(&'static str),
     /// A claim of a wrong type.
     ClaimType(&'static str, &'static str),
+    /// An id that is too long or has control characters.
+    Id(&'static str),
     /// Claims that cannot be read for another reason.
     ClaimsUnreadable(String),
     /// Its time is over, since so many ms.
@@ -161,8 +165,12 @@ impl Finding {
             Self::ExtraSpace => {
                 "there is a space too many; one space stands between the client id and the token"
             }
-            Self::OddSpace => "there is a tab or an unusual space in the header; use one plain space",
-            Self::BearerAndClientId => "the header has both Bearer and a client id; leave Bearer away",
+            Self::OddSpace => {
+                "there is a tab or an unusual space in the header; use one plain space"
+            }
+            Self::BearerAndClientId => {
+                "the header has both Bearer and a client id; leave Bearer away"
+            }
             Self::BearerWithoutAppId => {
                 "Bearer needs a token that names its extension (`app_id`), and this one does not; \
                  send `<client id> <jwt>`"
@@ -200,7 +208,10 @@ impl Finding {
     fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ManyParts(count) => {
-                write!(f, "the header has {count} parts; it must be `<client id> <jwt>`")
+                write!(
+                    f,
+                    "the header has {count} parts; it must be `<client id> <jwt>`"
+                )
             }
             Self::ClientId(why) => write!(f, "the client id {why}"),
             Self::ExtensionUnknown(id) => {
@@ -208,7 +219,10 @@ impl Finding {
             }
             Self::Dots(parts) => write!(f, "this is no JWT: it has {parts} of three parts"),
             Self::TooLong { bytes, bytes_max } => {
-                write!(f, "the token is {bytes} bytes long; at most {bytes_max} are read")
+                write!(
+                    f,
+                    "the token is {bytes} bytes long; at most {bytes_max} are read"
+                )
             }
             Self::Alphabet(part) => write!(
                 f,
@@ -223,6 +237,10 @@ impl Finding {
             }
             Self::ClaimType(claim, expected) => write!(f, "{claim} must be {expected}"),
             Self::ClaimsUnreadable(why) => write!(f, "the claims cannot be read: {}", Shown(why)),
+            Self::Id(claim) => write!(
+                f,
+                "{claim} must be at most {ID_BYTES_MAX} bytes without control characters"
+            ),
             Self::RoleUnknown(role) => write!(f, "{} is not a role", Shown(role)),
             Self::ChannelMissing(role) => {
                 write!(f, "role {role} needs a channel_id, and not `all`")
@@ -246,7 +264,10 @@ impl Finding {
             ),
             Self::KidRetired(kid) => write!(f, "the key {} that signed it is retired", Shown(kid)),
             Self::KidMissing(kid) => {
-                write!(f, "key {kid} of the key ring signed it, but its header does not say so")
+                write!(
+                    f,
+                    "key {kid} of the key ring signed it, but its header does not say so"
+                )
             }
             Self::KidNeedless(id) => write!(
                 f,
@@ -258,7 +279,11 @@ impl Finding {
                 "it was signed with the base64 text of secret {id}; decode the secret before use"
             ),
             Self::SecretOfOther(id) => {
-                write!(f, "it was signed with a secret of another extension, {}", Shown(id))
+                write!(
+                    f,
+                    "it was signed with a secret of another extension, {}",
+                    Shown(id)
+                )
             }
             _ => self.use_sentence(f),
         }
@@ -268,10 +293,18 @@ impl Finding {
         match self {
             Self::Expired(ms) => write!(f, "expired {} ago", Span(*ms)),
             Self::NotYetValid("iat", ms) => {
-                write!(f, "it is issued in the future; your clock is {} fast", Span(*ms))
+                write!(
+                    f,
+                    "it is issued in the future; your clock is {} fast",
+                    Span(*ms)
+                )
             }
             Self::NotYetValid(_, ms) => {
-                write!(f, "it is valid in {} only (nbf); your clock may be fast", Span(*ms))
+                write!(
+                    f,
+                    "it is valid in {} only (nbf); your clock may be fast",
+                    Span(*ms)
+                )
             }
             Self::OtherExtension { named, called } => write!(
                 f,
@@ -291,7 +324,10 @@ impl Finding {
                 Shown(expected)
             ),
             Self::Role { token, wanted } => {
-                write!(f, "the call requires role {wanted}; the token's role is {token}")
+                write!(
+                    f,
+                    "the call requires role {wanted}; the token's role is {token}"
+                )
             }
             _ => Ok(()),
         }
@@ -308,7 +344,9 @@ pub struct Shown<'a>(pub &'a str);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars().take(SHOWN_CHARS_MAX) {
-            if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            {
                 write!(f, "{}", c.escape_unicode())?;
             } else {
                 write!(f, "{c}")?;

@@ -1,9 +1,9 @@
 //! What a token says, read with patience, and what the strict reader will not like about it.
 
 use base64::Engine as _;
+use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, DecodePaddingMode::Indifferent};
-use base64::alphabet;
 use crowdlink_protocol::{Claims, Role};
 use serde_json::{Map, Value};
 
@@ -48,7 +48,9 @@ pub(super) fn token(jwt: &str, bytes_max: usize, findings: &mut Vec<Finding>) ->
     if let Some(header) = header_object {
         look_at_header(&header, &mut facts, findings);
     }
-    let payload = payload_bytes.as_deref().and_then(|bytes| json(bytes, "payload", findings));
+    let payload = payload_bytes
+        .as_deref()
+        .and_then(|bytes| json(bytes, "payload", findings));
     if let Some(claims) = payload {
         let found_before = findings.len();
         look_at_claims(&claims, &mut facts, findings);
@@ -128,7 +130,9 @@ fn look_at_header(header: &Object, facts: &mut Facts, findings: &mut Vec<Finding
 
 /// A claim as text, whatever its type.
 fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn look_at_claims(claims: &Object, facts: &mut Facts, findings: &mut Vec<Finding>) {

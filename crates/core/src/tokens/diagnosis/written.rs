@@ -35,7 +35,9 @@ pub(super) fn read(text: &str) -> Written {
         .is_some_and(|start| start.eq_ignore_ascii_case(name));
     let value = if named {
         // The space after the colon belongs to HTTP.
-        text.get(name.len()..).unwrap_or_default().trim_matches([' ', '\t'])
+        text.get(name.len()..)
+            .unwrap_or_default()
+            .trim_matches([' ', '\t'])
     } else {
         &text
     };
