@@ -1,5 +1,7 @@
 //! What people are told of their tokens: a table of mistakes, each with its sentence.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use crowdlink_core::pairing::{self, create_game_pin};
 use crowdlink_core::registry::{self, AddExtension};
 use crowdlink_core::tokens::{
@@ -189,10 +191,7 @@ async fn a_mistake_in_signing_has_its_sentence() {
     let alg = |alg: &str| json!({ "alg": alg }).to_string();
     let secret = registry_secret(&forge);
     let hs256 = alg("HS256");
-    let text = {
-        use base64::Engine as _;
-        base64::engine::general_purpose::STANDARD.encode(&forge.secret)
-    };
+    let text = STANDARD.encode(&forge.secret);
     let standard = by(
         &json!({ "alg": "HS256", "typ": "J" }).to_string(),
         &forge.secret,
@@ -424,11 +423,8 @@ async fn the_switches_of_an_extension_are_known() {
         };
         let made = registry::add(forge.core.world(), request).await.unwrap();
         forge.core.reload().await.unwrap();
-        use base64::Engine as _;
         let text = made.secrets[0].secret.to_base64();
-        let key = base64::engine::general_purpose::STANDARD
-            .decode(text)
-            .unwrap();
+        let key = STANDARD.decode(text).unwrap();
         let jwt = sign(crate::forge::HS256, &claims().to_string(), &key);
         let header = format!("{client_id} {jwt}");
         let sandbox = say(&forge, &header, &on(Stage::Sandbox)).await;

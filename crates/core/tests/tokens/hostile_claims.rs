@@ -11,7 +11,7 @@ use crate::hostile::{EARLY, EXPIRED, GOOD, MALFORMED, OTHER_EXTENSION, Row, STAG
 /// Tolerated skew (`spec 1.2`).
 const SKEW_S: i64 = 30;
 
-pub(crate) async fn rows(forge: &Forge) -> Vec<Row> {
+pub(crate) fn rows(forge: &Forge) -> Vec<Row> {
     let mut rows = times(forge);
     rows.extend(shapes(forge));
     rows.extend(kinds(forge));

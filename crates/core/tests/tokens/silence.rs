@@ -92,7 +92,8 @@ fn spellings(forge: &Forge, tokens: &[String]) -> Vec<String> {
         .chain(forge.ring.iter().map(|(_, key)| key));
     let mut spellings: Vec<String> = tokens.to_vec();
     for key in keys {
-        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: Vec<String> = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex.concat();
         spellings.extend([
             STANDARD.encode(key),
             URL_SAFE_NO_PAD.encode(key),

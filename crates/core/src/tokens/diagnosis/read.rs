@@ -112,8 +112,10 @@ fn object(part: &str, name: &'static str, findings: &mut Vec<Finding>) -> Option
 
 fn look_at_header(header: &Object, facts: &mut Facts, findings: &mut Vec<Finding>) {
     let alg = header.get("alg").map(shown);
-    if alg.as_deref() != Some("HS256") {
-        findings.push(Finding::Algorithm(alg.clone()));
+    match &alg {
+        None => findings.push(Finding::AlgorithmMissing),
+        Some(alg) if alg == "HS256" => {}
+        Some(alg) => findings.push(Finding::Algorithm(alg.clone())),
     }
     facts.alg = alg;
     for name in super::super::jws::REFUSED_FIELDS {
