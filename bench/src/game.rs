@@ -40,7 +40,9 @@ pub(crate) fn connect(to: SocketAddr, index: usize, token: &str) -> Result<TcpSt
     stream.write_all(&text_frame(&authenticate.to_string())?)?;
     let answer: Value = serde_json::from_slice(&read_frame(&mut stream)?)?;
     anyhow::ensure!(
-        answer["data"]["twitch_id"] == "1",
+        answer
+            .pointer("/data/twitch_id")
+            .is_some_and(|id| id == "1"),
         "not authenticated: {answer}"
     );
     Ok(stream)
@@ -71,7 +73,7 @@ fn text_frame(text: &str) -> Result<Vec<u8>> {
     if length < 126 {
         frame.push(0x80 | u8::try_from(length)?);
     } else {
-        frame.push(0x80 | 126);
+        frame.push(0x80 | 0x7e);
         frame.extend(length.to_be_bytes());
     }
     frame.extend([0; 4]);
