@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, id_refused, is_id};
 use crate::core::Core;
 use crate::error::Error;
 use crate::shared::{
@@ -96,6 +96,9 @@ pub async fn patch_channels(
 ) -> Result<(), Error> {
     caller.require_trusted()?;
     check_count(core, "the body", patches.len())?;
+    if patches.iter().any(|(channel, _)| !is_id(channel)) {
+        return Err(id_refused("the body"));
+    }
     let target = |channel: &str| {
         Target::new(
             core,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, id_refused, is_id};
 use crate::core::Core;
 use crate::error::Error;
 use crate::shared::{
@@ -154,6 +154,7 @@ pub async fn read_viewers(
 ) -> Result<Vec<(String, Snapshot)>, Error> {
     caller.require_trusted()?;
     check_count(core, "user_ids", ids.len())?;
+    check_ids("user_ids", ids)?;
     let places: Vec<Place> = ids
         .iter()
         .map(|id| viewer_target(core, caller, id).place)
@@ -172,6 +173,7 @@ pub async fn patch_viewers(
 ) -> Result<(), Error> {
     caller.require_trusted()?;
     check_count(core, "the body", patches.len())?;
+    check_ids("the body", patches.iter().map(|(id, _)| id))?;
     let mut changes: Vec<(Place, Change)> = Vec::with_capacity(patches.len());
     for (id, patch) in patches {
         let change = parse_patch(core, patch.get().as_bytes(), Parents::Required)
@@ -191,6 +193,16 @@ pub(crate) fn check_count(core: &Core, what: &'static str, count: usize) -> Resu
     let max = core.limits.documents_per_call_max;
     if count > max {
         return Err(Error::invalid(what, format!("must name at most {max}")));
+    }
+    Ok(())
+}
+
+fn check_ids<'a>(
+    what: &'static str,
+    ids: impl IntoIterator<Item = &'a String>,
+) -> Result<(), Error> {
+    if ids.into_iter().any(|id| id.is_empty() || !is_id(id)) {
+        return Err(id_refused(what));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crowdlink_protocol::{Claims, ClientId, Role, Stage, ascii_json};
 use serde_json::json;
 
-use crate::caller::ID_BYTES_MAX;
+use crate::caller::{id_refused, is_id};
 use crate::core::Core;
 use crate::error::Error;
 
@@ -58,16 +58,12 @@ pub(crate) fn mint(
 }
 
 fn check_ids(claims: &Claims) -> Result<(), Error> {
-    // An opaque id is a user's id and a letter.
-    for (field, id, bytes_max) in [
-        ("channel_id", &claims.channel_id, ID_BYTES_MAX),
-        ("user_id", &claims.user_id, ID_BYTES_MAX - 1),
+    for (field, id) in [
+        ("channel_id", &claims.channel_id),
+        ("user_id", &claims.user_id),
     ] {
-        if id.as_ref().is_some_and(|id| id.len() > bytes_max) {
-            return Err(Error::invalid(
-                field,
-                format!("must be at most {bytes_max} bytes"),
-            ));
+        if id.as_ref().is_some_and(|id| !is_id(id)) {
+            return Err(id_refused(field));
         }
     }
     Ok(())
