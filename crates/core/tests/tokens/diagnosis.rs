@@ -174,7 +174,7 @@ async fn a_mistake_in_the_claims_has_its_sentence() {
         (forge.developer("[]"), "the payload is not a JSON object"),
         (
             of(json!({ "user_id": "\u{1b}[31m" })),
-            "user_id must be at most 128 bytes without control characters",
+            "user_id must be at most 96 bytes without control characters",
         ),
     ];
     for (jwt, sentence) in table {

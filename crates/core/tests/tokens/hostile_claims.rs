@@ -290,23 +290,23 @@ fn people(forge: &Forge) -> Vec<Row> {
             MALFORMED,
         ),
         of(
-            "user of 128 bytes",
-            json!({ "user_id": "7".repeat(128) }),
+            "user of 96 bytes",
+            json!({ "user_id": "7".repeat(96) }),
             GOOD,
         ),
         of(
-            "user of 129 bytes",
-            json!({ "user_id": "7".repeat(129) }),
+            "user of 97 bytes",
+            json!({ "user_id": "7".repeat(97) }),
             MALFORMED,
         ),
         of(
-            "channel of 129 bytes",
-            json!({ "channel_id": "1".repeat(129) }),
+            "channel of 97 bytes",
+            json!({ "channel_id": "1".repeat(97) }),
             MALFORMED,
         ),
         of(
             "opaque id of 130 bytes",
-            json!({ "opaque_user_id": format!("U{}", "7".repeat(129)) }),
+            json!({ "opaque_user_id": format!("U{}", "7".repeat(97)) }),
             MALFORMED,
         ),
         of(

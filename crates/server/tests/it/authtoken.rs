@@ -237,15 +237,7 @@ async fn an_unknown_extension_or_a_wrong_shape_is_refused() {
 #[tokio::test]
 async fn every_id_reaches_browsers_that_decode_with_plain_base64() {
     let server = Server::start().await;
-    let ids = [
-        "7",
-        "Ωµ✓>?~",
-        "日本語",
-        "a\u{7f}b",
-        "😀😀",
-        "\"\\",
-        "ÿþ??>>~~",
-    ];
+    let ids = ["7", "Ωµ✓>?~", "日本語", "😀😀", "\"\\", "ÿþ??>>~~"];
     for (index, id) in ids.iter().enumerate() {
         for pad in 0..3 {
             let channel = format!("{}{}", "c".repeat(pad), ids[ids.len() - 1 - index]);

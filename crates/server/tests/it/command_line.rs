@@ -87,7 +87,12 @@ async fn a_development_server_shows_first_steps_that_work() {
     let data = folder();
     let server = Process::start(data.path(), &[]);
     let demo = "crowdlink-demo";
-    assert!(server.hello.contains("curl") && server.hello.contains(demo));
+    assert_eq!(server.hello, "", "machines read standard output");
+    eventually("people are told what to try", async || {
+        let told = std::fs::read_to_string(data.path().join("log")).unwrap();
+        told.contains("curl") && told.contains(demo)
+    })
+    .await;
     let rest = server.http("sandbox-rest");
     for id in [demo, "whatever"] {
         let body = json!({ "app_id": id, "channel_id": "12345678", "role": "broadcaster" });
