@@ -139,12 +139,14 @@ impl DocumentCache {
         Snapshot::of(record.value, record.version, record.expires_at_ms)
     }
 
-    /// Keeps a snapshot unless a newer one is there; answers with the one that stays.
+    /// Keeps a snapshot unless a newer one is there; answers with the one that stays. Versions only
+    /// grow, so a lower one was read or written earlier, whenever it gets here. That there is no
+    /// record is newer only where it was read after the other was.
     pub(super) fn put(&self, key: &str, snapshot: Arc<Snapshot>, read_at_ms: u64) -> Arc<Snapshot> {
         let _putting = self.putting.lock();
         if let Some(held) = self.held.get(key)
             && held.snapshot.version > snapshot.version
-            && held.read_at_ms >= read_at_ms
+            && (snapshot.version != 0 || held.read_at_ms >= read_at_ms)
         {
             return held.snapshot;
         }
@@ -167,6 +169,11 @@ impl DocumentCache {
         {
             self.held.remove(key);
         }
+    }
+
+    /// Forgets a document of which nobody knows what it is now.
+    pub(super) fn forget(&self, key: &str) {
+        self.held.remove(key);
     }
 
     fn live(snapshot: Arc<Snapshot>, now_ms: i64) -> Arc<Snapshot> {
