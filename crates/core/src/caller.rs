@@ -13,6 +13,15 @@ const ALL_CHANNELS: &str = "all";
 /// longest client id, also where every byte is encoded.
 pub(crate) const ID_BYTES_MAX: usize = 96;
 
+/// Refuses an id that no token could carry: it would not fit in a key of the store.
+pub(crate) fn check_id(field: &'static str, id: &str) -> Result<(), Error> {
+    if id.len() > ID_BYTES_MAX {
+        let expected = format!("must not be over {ID_BYTES_MAX} bytes");
+        return Err(Error::invalid(field, expected));
+    }
+    Ok(())
+}
+
 /// A caller whose token was verified.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -127,6 +136,7 @@ impl Caller {
     /// Refuses a channel named in the query that is not the token's, unless the caller may act in
     /// any (`spec 6.1`).
     pub fn check_named_channel(&self, named: Option<&str>) -> Result<(), Error> {
+        check_id("channel_id", named.unwrap_or_default())?;
         match named {
             Some(named) if !self.role.is_trusted() && self.channel_id.as_deref() != Some(named) => {
                 Err(Error::Forbidden("wrong channel".into()))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, check_id};
 use crate::core::Core;
 use crate::error::Error;
 use crate::shared::{
@@ -106,6 +106,7 @@ pub async fn patch_channels(
     };
     let mut changes: Vec<(Place, Change)> = Vec::with_capacity(patches.len());
     for (channel, patch) in patches {
+        check_id("the body", channel)?;
         let change = parse_patch(core, patch.get().as_bytes(), Parents::Required)
             .map_err(|error| Error::Document(format!("{channel}: {}", error.reason())))?;
         changes.push((target(channel).place, change));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, check_id};
 use crate::core::Core;
 use crate::error::Error;
 use crate::shared::{
@@ -154,6 +154,7 @@ pub async fn read_viewers(
 ) -> Result<Vec<(String, Snapshot)>, Error> {
     caller.require_trusted()?;
     check_count(core, "user_ids", ids.len())?;
+    ids.iter().try_for_each(|id| check_id("user_ids", id))?;
     let places: Vec<Place> = ids
         .iter()
         .map(|id| viewer_target(core, caller, id).place)
@@ -174,6 +175,7 @@ pub async fn patch_viewers(
     check_count(core, "the body", patches.len())?;
     let mut changes: Vec<(Place, Change)> = Vec::with_capacity(patches.len());
     for (id, patch) in patches {
+        check_viewer(id)?;
         let change = parse_patch(core, patch.get().as_bytes(), Parents::Required)
             .map_err(|error| Error::Document(format!("{id}: {}", error.reason())))?;
         changes.push((viewer_target(core, caller, id).place, change));
@@ -185,6 +187,13 @@ pub async fn patch_viewers(
             Scope::Extension | Scope::Channel(_) | Scope::ChannelViewer(..) => String::new(),
         })
         .await
+}
+
+fn check_viewer(id: &str) -> Result<(), Error> {
+    if id.is_empty() {
+        return Err(Error::invalid("the body", "must name viewers by their ids"));
+    }
+    check_id("the body", id)
 }
 
 pub(crate) fn check_count(core: &Core, what: &'static str, count: usize) -> Result<(), Error> {
