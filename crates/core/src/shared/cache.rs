@@ -184,3 +184,29 @@ impl DocumentCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(version: u64) -> Arc<Snapshot> {
+        Arc::new(Snapshot::of(Bytes::from_static(b"{}"), version, None))
+    }
+
+    #[test]
+    fn a_read_that_began_before_a_commit_does_not_undo_it() {
+        let cache = DocumentCache::new();
+        cache.put("k", version(5), 10);
+        for (read, read_at_ms) in [(4, 10), (4, 11), (0, 10)] {
+            assert_eq!(cache.put("k", version(read), read_at_ms).version, 5);
+        }
+        assert_eq!(cache.put("k", version(6), 9).version, 6);
+    }
+
+    #[test]
+    fn a_record_that_went_is_forgotten() {
+        let cache = DocumentCache::new();
+        cache.put("k", version(5), 10);
+        assert_eq!(cache.put("k", version(0), 11).version, 0);
+    }
+}
