@@ -21,10 +21,13 @@ pub(crate) fn is_id(text: &str) -> bool {
     bare.len() <= ID_BYTES_MAX && !text.chars().any(char::is_control)
 }
 
-/// The refusal of a field that holds no id.
-pub(crate) fn id_refused(field: &'static str) -> Error {
+/// Refuses a text that can be no id of a user or channel.
+pub(crate) fn check_id(field: &'static str, id: &str) -> Result<(), Error> {
+    if is_id(id) {
+        return Ok(());
+    }
     let expected = format!("must be at most {ID_BYTES_MAX} bytes without control characters");
-    Error::invalid(field, expected)
+    Err(Error::invalid(field, expected))
 }
 
 /// A caller whose token was verified.
@@ -146,6 +149,7 @@ impl Caller {
     /// Refuses a channel named in the query that is not the token's, unless the caller may act in
     /// any (`spec 6.1`).
     pub fn check_named_channel(&self, named: Option<&str>) -> Result<(), Error> {
+        check_id("channel_id", named.unwrap_or_default())?;
         match named {
             Some(named) if !self.role.is_trusted() && self.channel_id.as_deref() != Some(named) => {
                 Err(Error::Forbidden("wrong channel".into()))
@@ -158,9 +162,6 @@ impl Caller {
     /// (`spec 6.1`).
     pub fn channel<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Error> {
         self.check_named_channel(named)?;
-        if named.is_some_and(|named| !is_id(named)) {
-            return Err(id_refused("channel_id"));
-        }
         named
             .filter(|named| !named.is_empty())
             .or(self.channel_id.as_deref())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::caller::{Caller, id_refused, is_id};
+use crate::caller::{Caller, check_id};
 use crate::core::Core;
 use crate::error::Error;
 use crate::shared::{
@@ -96,9 +96,6 @@ pub async fn patch_channels(
 ) -> Result<(), Error> {
     caller.require_trusted()?;
     check_count(core, "the body", patches.len())?;
-    if patches.iter().any(|(channel, _)| !is_id(channel)) {
-        return Err(id_refused("the body"));
-    }
     let target = |channel: &str| {
         Target::new(
             core,
@@ -109,6 +106,7 @@ pub async fn patch_channels(
     };
     let mut changes: Vec<(Place, Change)> = Vec::with_capacity(patches.len());
     for (channel, patch) in patches {
+        check_id("the body", channel)?;
         let change = parse_patch(core, patch.get().as_bytes(), Parents::Required)
             .map_err(|error| Error::Document(format!("{channel}: {}", error.reason())))?;
         changes.push((target(channel).place, change));

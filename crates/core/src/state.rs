@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::caller::{Caller, id_refused, is_id};
+use crate::caller::{Caller, check_id};
 use crate::core::Core;
 use crate::error::Error;
 use crate::shared::{
@@ -154,7 +154,7 @@ pub async fn read_viewers(
 ) -> Result<Vec<(String, Snapshot)>, Error> {
     caller.require_trusted()?;
     check_count(core, "user_ids", ids.len())?;
-    check_ids("user_ids", ids)?;
+    ids.iter().try_for_each(|id| check_id("user_ids", id))?;
     let places: Vec<Place> = ids
         .iter()
         .map(|id| viewer_target(core, caller, id).place)
@@ -173,9 +173,9 @@ pub async fn patch_viewers(
 ) -> Result<(), Error> {
     caller.require_trusted()?;
     check_count(core, "the body", patches.len())?;
-    check_ids("the body", patches.iter().map(|(id, _)| id))?;
     let mut changes: Vec<(Place, Change)> = Vec::with_capacity(patches.len());
     for (id, patch) in patches {
+        check_viewer(id)?;
         let change = parse_patch(core, patch.get().as_bytes(), Parents::Required)
             .map_err(|error| Error::Document(format!("{id}: {}", error.reason())))?;
         changes.push((viewer_target(core, caller, id).place, change));
@@ -189,20 +189,17 @@ pub async fn patch_viewers(
         .await
 }
 
+fn check_viewer(id: &str) -> Result<(), Error> {
+    if id.is_empty() {
+        return Err(Error::invalid("the body", "must name viewers by their ids"));
+    }
+    check_id("the body", id)
+}
+
 pub(crate) fn check_count(core: &Core, what: &'static str, count: usize) -> Result<(), Error> {
     let max = core.limits.documents_per_call_max;
     if count > max {
         return Err(Error::invalid(what, format!("must name at most {max}")));
-    }
-    Ok(())
-}
-
-fn check_ids<'a>(
-    what: &'static str,
-    ids: impl IntoIterator<Item = &'a String>,
-) -> Result<(), Error> {
-    if ids.into_iter().any(|id| id.is_empty() || !is_id(id)) {
-        return Err(id_refused(what));
     }
     Ok(())
 }

@@ -35,9 +35,18 @@ pub enum EnvelopeError {
     /// Not JSON, or no object; five in a row close the connection.
     #[error("the frame is not a JSON object")]
     NotAnObject,
-    /// Breaks a bound of `spec 5`.
-    #[error(transparent)]
-    Bound(#[from] BoundError),
+    /// Breaks a bound of `spec 5`. Id, action and target are what could be read of them.
+    #[error("{bound}")]
+    Bound {
+        /// Which one.
+        bound: BoundError,
+        /// To be echoed.
+        request_id: u16,
+        /// To be echoed.
+        action: String,
+        /// To be echoed.
+        target: String,
+    },
     /// A field of a wrong type. Id, action and target are what could be read of them.
     #[error("{field} {expected}")]
     Field {
@@ -58,11 +67,45 @@ impl<'a> Request<'a> {
     /// Reads a frame. Unknown fields are ignored, of duplicate keys the last wins, `null` counts as
     /// absent.
     pub fn parse(frame: &'a str) -> Result<Self, EnvelopeError> {
-        check_json_bounds(
-            frame.as_bytes(),
-            JSON_DEPTH_MAX + ENVELOPE_DEPTH,
-            JSON_OBJECT_KEYS_MAX,
-        )?;
+        let depth_max = JSON_DEPTH_MAX + ENVELOPE_DEPTH;
+        let bounds = check_json_bounds(frame.as_bytes(), depth_max, JSON_OBJECT_KEYS_MAX);
+        // What is out of bounds is read all the same, for its id: that takes no recursion, and
+        // nothing is built of its data.
+        let read = Self::read(frame);
+        let Err(bound) = bounds else {
+            return read;
+        };
+        let (request_id, action, target) = match read {
+            Ok(request) => (
+                request.request_id,
+                request.action.into_owned(),
+                request.target.into_owned(),
+            ),
+            Err(
+                EnvelopeError::Field {
+                    request_id,
+                    action,
+                    target,
+                    ..
+                }
+                | EnvelopeError::Bound {
+                    request_id,
+                    action,
+                    target,
+                    ..
+                },
+            ) => (request_id, action, target),
+            Err(EnvelopeError::NotAnObject) => (REQUEST_ID_NONE, String::new(), String::new()),
+        };
+        Err(EnvelopeError::Bound {
+            bound,
+            request_id,
+            action,
+            target,
+        })
+    }
+
+    fn read(frame: &'a str) -> Result<Self, EnvelopeError> {
         let Fields([action, params, data]) =
             fields(frame, ["action", "params", "data"]).map_err(|_| EnvelopeError::NotAnObject)?;
         let mut faults = Faults::default();
@@ -299,8 +342,29 @@ mod tests {
         let frame = format!("{{\"data\":{}", "[".repeat(1_000_000));
         assert!(matches!(
             Request::parse(&frame),
-            Err(EnvelopeError::Bound(_))
+            Err(EnvelopeError::Bound {
+                request_id: REQUEST_ID_NONE,
+                ..
+            })
         ));
+    }
+
+    #[test]
+    fn a_frame_out_of_bounds_is_refused_under_its_own_id() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let frame = format!(
+            r#"{{"data":{deep},"action":"set","params":{{"request_id":7,"target":"channel"}}}}"#
+        );
+        let Err(EnvelopeError::Bound {
+            request_id,
+            action,
+            target,
+            ..
+        }) = Request::parse(&frame)
+        else {
+            panic!("not refused for its depth");
+        };
+        assert_eq!((request_id, &*action, &*target), (7, "set", "channel"));
     }
 
     proptest! {

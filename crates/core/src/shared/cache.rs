@@ -139,12 +139,14 @@ impl DocumentCache {
         Snapshot::of(record.value, record.version, record.expires_at_ms)
     }
 
-    /// Keeps a snapshot unless a newer one is there; answers with the one that stays.
+    /// Keeps a snapshot unless a newer one is there; answers with the one that stays. Versions only
+    /// grow, so a lower one was read or written earlier, whenever it gets here. That there is no
+    /// record is newer only where it was read after the other was.
     pub(super) fn put(&self, key: &str, snapshot: Arc<Snapshot>, read_at_ms: u64) -> Arc<Snapshot> {
         let _putting = self.putting.lock();
         if let Some(held) = self.held.get(key)
             && held.snapshot.version > snapshot.version
-            && held.read_at_ms >= read_at_ms
+            && (snapshot.version != 0 || held.read_at_ms >= read_at_ms)
         {
             return held.snapshot;
         }
@@ -169,11 +171,42 @@ impl DocumentCache {
         }
     }
 
+    /// Forgets a document of which nobody knows what it is now.
+    pub(super) fn forget(&self, key: &str) {
+        self.held.remove(key);
+    }
+
     fn live(snapshot: Arc<Snapshot>, now_ms: i64) -> Arc<Snapshot> {
         if snapshot.is_live(now_ms) {
             snapshot
         } else {
             Arc::new(Snapshot::empty())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(version: u64) -> Arc<Snapshot> {
+        Arc::new(Snapshot::of(Bytes::from_static(b"{}"), version, None))
+    }
+
+    #[test]
+    fn a_read_that_began_before_a_commit_does_not_undo_it() {
+        let cache = DocumentCache::new();
+        cache.put("k", version(5), 10);
+        for (read, read_at_ms) in [(4, 10), (4, 11), (0, 10)] {
+            assert_eq!(cache.put("k", version(read), read_at_ms).version, 5);
+        }
+        assert_eq!(cache.put("k", version(6), 9).version, 6);
+    }
+
+    #[test]
+    fn a_record_that_went_is_forgotten() {
+        let cache = DocumentCache::new();
+        cache.put("k", version(5), 10);
+        assert_eq!(cache.put("k", version(0), 11).version, 0);
     }
 }

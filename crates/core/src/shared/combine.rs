@@ -225,10 +225,12 @@ impl SharedDocuments {
         let commit = Commit::new()
             .check(key, expect)
             .put(key, json.clone(), expires_at_ms);
-        let committed_at_ms = self.world.clock.monotonic_ms();
-        let Some(version) = self.world.try_commit(commit).await? else {
+        let committed = self.world.try_commit(commit).await;
+        let Some(version) = committed.inspect_err(|_| self.outcome_unknown([place]))? else {
             return Ok(None);
         };
+        // The moment after: whoever began to read before it may have found the record missing.
+        let committed_at_ms = self.world.clock.monotonic_ms();
         let written = Snapshot::written(draft.document, json, version, expires_at_ms);
         self.cache.put(key, Arc::new(written), committed_at_ms);
         self.announce(place, version)?;
@@ -236,6 +238,17 @@ impl SharedDocuments {
             drafted.map(|document| Written { document, version })
         };
         Ok(Some(drafts.into_iter().map(answer).collect()))
+    }
+
+    /// A commit that failed may have happened all the same: what memory holds is not believed any
+    /// more, and those who subscribed are told what the store holds.
+    pub(super) fn outcome_unknown<'a>(&self, places: impl IntoIterator<Item = &'a Place>) {
+        for place in places {
+            self.cache.forget(&place.key());
+            if let Err(error) = self.announce(place, 0) {
+                tracing::error!(%error, "a change could not be announced");
+            }
+        }
     }
 
     /// Tells everybody, after the commit.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crowdlink_protocol::{Claims, ClientId, Role, Stage, ascii_json};
 use serde_json::json;
 
-use crate::caller::{id_refused, is_id};
+use crate::caller::check_id;
 use crate::core::Core;
 use crate::error::Error;
 
@@ -58,15 +58,14 @@ pub(crate) fn mint(
 }
 
 fn check_ids(claims: &Claims) -> Result<(), Error> {
-    for (field, id) in [
+    let ids = [
         ("channel_id", &claims.channel_id),
         ("user_id", &claims.user_id),
-    ] {
-        if id.as_ref().is_some_and(|id| !is_id(id)) {
-            return Err(id_refused(field));
-        }
-    }
-    Ok(())
+    ];
+    ids.into_iter().try_for_each(|(field, id)| match id {
+        Some(id) => check_id(field, id),
+        None => Ok(()),
+    })
 }
 
 /// An access token of a family: the game as its broadcaster.

@@ -27,13 +27,15 @@ impl Due {
         }
     }
 
-    /// A document could not be read: everybody is to hear of it a little later.
-    pub(super) fn retry(&mut self, place: Place, at_ms: u64) {
+    /// A document could not be read: everybody is to hear of it a little later, viewers not
+    /// before their pause is over.
+    pub(super) fn retry(&mut self, place: Place, mut at_ms: u64) {
         self.games.insert(place.clone());
-        if let Some((old_ms, _)) = self.viewers.remove(&place)
-            && let Some(places) = self.by_time.get_mut(&old_ms)
-        {
-            places.remove(&place);
+        if let Some((old_ms, _)) = self.viewers.remove(&place) {
+            if let Some(places) = self.by_time.get_mut(&old_ms) {
+                places.remove(&place);
+            }
+            at_ms = at_ms.max(old_ms);
         }
         self.schedule(place, at_ms, true);
     }
@@ -104,6 +106,20 @@ mod tests {
         assert_eq!(due.next_ms(), None);
         due.changed(place("1"), 1_001);
         assert_eq!(due.take_viewers(1_001, 500), [place("1")]);
+    }
+
+    #[test]
+    fn a_document_that_could_not_be_read_waits_for_the_end_of_the_pause() {
+        let mut due = Due::default();
+        due.changed(place("1"), 0);
+        assert_eq!(due.take_viewers(0, 500), [place("1")]);
+        due.changed(place("1"), 10);
+        due.retry(place("1"), 260);
+        assert_eq!(due.take_viewers(499, 500), []);
+        assert_eq!(due.take_viewers(500, 500), [place("1")]);
+        due.retry(place("1"), 1_250);
+        assert_eq!(due.take_viewers(1_249, 500), []);
+        assert_eq!(due.take_viewers(1_250, 500), [place("1")]);
     }
 
     #[test]

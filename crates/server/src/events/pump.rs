@@ -14,6 +14,8 @@ use crate::live::{Live, SlotKey};
 
 /// Time between two events of one document to viewers (`spec 4.3`).
 const VIEWERS_PAUSE_MS: u64 = 500;
+/// Documents watched before the first look for those that nobody hears of any more.
+const WATCHED_MIN: usize = 1_024;
 /// When a document that could not be read is tried again.
 const RETRY_MS: u64 = 250;
 
@@ -25,7 +27,14 @@ pub struct Pump {
     due: Mutex<Due>,
     woken: Notify,
     /// What games subscribed to, and the version they heard of last.
-    watched: Mutex<HashMap<Place, u64>>,
+    watched: Mutex<Watched>,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    told: HashMap<Place, u64>,
+    /// How many there were after the last look for those that nobody hears of any more.
+    kept: usize,
 }
 
 impl Pump {
@@ -42,7 +51,16 @@ impl Pump {
 
     /// A game subscribes to a document: what it hears next is what changes from now on.
     pub fn watch(&self, place: Place) {
-        self.watched.lock().entry(place).or_insert(0);
+        let mut watched = self.watched.lock();
+        watched.told.entry(place).or_insert(0);
+        // Games go without a word: seen when there are twice as many places as were left last.
+        if watched.told.len() > (watched.kept * 2).max(WATCHED_MIN) {
+            let hub = self.live.hub();
+            watched.told.retain(|place, _| {
+                game_topic(place).is_some_and(|topic| hub.subscribers(&topic) > 0)
+            });
+            watched.kept = watched.told.len();
+        }
     }
 
     /// Takes note of what happened. Never waits.
@@ -51,7 +69,7 @@ impl Pump {
             Notice::Changed(changed) => self.mark([changed.place]),
             Notice::JsonStoreWritten(written) => self.tell_written(&written),
             Notice::MayHaveChanged => {
-                let places: Vec<Place> = self.watched.lock().keys().cloned().collect();
+                let places: Vec<Place> = self.watched.lock().told.keys().cloned().collect();
                 self.mark(places);
             }
             Notice::Ended(_) => {}
@@ -103,7 +121,7 @@ impl Pump {
             return;
         };
         if self.live.hub().subscribers(&topic) == 0 {
-            self.watched.lock().remove(&place);
+            self.watched.lock().told.remove(&place);
             return;
         }
         let snapshot = match self.core.read_document(&place).await {
@@ -112,7 +130,7 @@ impl Pump {
         };
         {
             let mut watched = self.watched.lock();
-            let told = watched.entry(place.clone()).or_insert(0);
+            let told = watched.told.entry(place.clone()).or_insert(0);
             if snapshot.version <= *told && snapshot.version != 0 {
                 return;
             }

@@ -35,12 +35,18 @@ impl<'a> Echo<'a> {
                 action,
                 target,
                 ..
+            }
+            | EnvelopeError::Bound {
+                request_id,
+                action,
+                target,
+                ..
             } => Self {
                 request_id: *request_id,
                 action,
                 target,
             },
-            EnvelopeError::NotAnObject | EnvelopeError::Bound(_) => Self {
+            EnvelopeError::NotAnObject => Self {
                 request_id: REQUEST_ID_NONE,
                 action: "",
                 target: "",

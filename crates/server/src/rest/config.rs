@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::{MethodRouter, get};
 use crowdlink_core::Parents;
 use crowdlink_core::config::{self, ConfigId, ConfigOf};
@@ -15,6 +15,7 @@ use super::answer::{Answer, done};
 use super::authorized::Authorized;
 use super::document::{Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
+use super::query::Parameters;
 use super::state::Channel;
 
 type Edge = State<Arc<RestEdge>>;
@@ -32,12 +33,12 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
 
 fn channel() -> MethodRouter<Arc<RestEdge>> {
     get(
-        |edge: Edge, who: Authorized, query: Query<Channel>, headers: HeaderMap| {
+        |edge: Edge, who: Authorized, query: Parameters<Channel>, headers: HeaderMap| {
             read(ConfigId::Channel, edge, who, query, headers)
         },
     )
     .post(
-        |edge: Edge, who: Authorized, query: Query<Channel>, wanted: Wanted, body: Text| {
+        |edge: Edge, who: Authorized, query: Parameters<Channel>, wanted: Wanted, body: Text| {
             replace(ConfigId::Channel, edge, who, query, wanted, body)
         },
     )
@@ -46,17 +47,17 @@ fn channel() -> MethodRouter<Arc<RestEdge>> {
 
 fn extension() -> MethodRouter<Arc<RestEdge>> {
     get(
-        |edge: Edge, who: Authorized, query: Query<Channel>, headers: HeaderMap| {
+        |edge: Edge, who: Authorized, query: Parameters<Channel>, headers: HeaderMap| {
             read(ConfigId::Extension, edge, who, query, headers)
         },
     )
     .post(
-        |edge: Edge, who: Authorized, query: Query<Channel>, wanted: Wanted, body: Text| {
+        |edge: Edge, who: Authorized, query: Parameters<Channel>, wanted: Wanted, body: Text| {
             replace(ConfigId::Extension, edge, who, query, wanted, body)
         },
     )
     .patch(
-        |edge: Edge, who: Authorized, query: Query<Channel>, wanted: Wanted, body: Text| {
+        |edge: Edge, who: Authorized, query: Parameters<Channel>, wanted: Wanted, body: Text| {
             patch(ConfigId::Extension, edge, who, query, wanted, body)
         },
     )
@@ -66,7 +67,7 @@ async fn read(
     id: ConfigId,
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Query(query): Query<Channel>,
+    Parameters(query): Parameters<Channel>,
     headers: HeaderMap,
 ) -> Answer {
     let of = ConfigOf {
@@ -79,7 +80,7 @@ async fn read(
 async fn all(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Query(query): Query<Channel>,
+    Parameters(query): Parameters<Channel>,
     headers: HeaderMap,
 ) -> Answer {
     let of = |id| ConfigOf {
@@ -98,7 +99,7 @@ async fn replace(
     id: ConfigId,
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Query(query): Query<Channel>,
+    Parameters(query): Parameters<Channel>,
     Wanted(if_match): Wanted,
     Text(body): Text,
 ) -> Answer {
@@ -114,7 +115,7 @@ async fn patch(
     id: ConfigId,
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Query(query): Query<Channel>,
+    Parameters(query): Parameters<Channel>,
     Wanted(if_match): Wanted,
     Text(body): Text,
 ) -> Answer {
@@ -138,12 +139,12 @@ async fn patch(
 async fn patch_channel(
     edge: Edge,
     who: Authorized,
-    query: Query<Channel>,
+    query: Parameters<Channel>,
     wanted: Wanted,
     body: Text,
 ) -> Answer {
     let caller = &who.0;
-    let names_none = query.channel_id.is_none() && caller.channel_id.is_none();
+    let names_none = query.0.channel_id.is_none() && caller.channel_id.is_none();
     if caller.role.is_trusted()
         && names_none
         && let Some(Named(patches)) = Named::<&RawValue>::of(&body.0)?

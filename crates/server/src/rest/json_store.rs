@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use crowdlink_core::json_store::{self, DEFAULT_KEY};
@@ -14,6 +14,7 @@ use super::RestEdge;
 use super::answer::{Answer, JSON, done};
 use super::authorized::Authorized;
 use super::document::Text;
+use super::query::Parameters;
 
 /// The one route.
 pub(super) fn routes() -> Router<Arc<RestEdge>> {
@@ -38,7 +39,7 @@ impl Entry {
 async fn read(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
-    Query(entry): Query<Entry>,
+    Parameters(entry): Parameters<Entry>,
 ) -> Answer {
     let channel = entry.channel_id.as_deref();
     let value = json_store::read(&edge.core, &caller, channel, entry.id()).await?;
@@ -48,7 +49,7 @@ async fn read(
 async fn write(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
-    Query(entry): Query<Entry>,
+    Parameters(entry): Parameters<Entry>,
     Text(body): Text,
 ) -> Answer {
     let channel = entry.channel_id.as_deref();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::get;
 use crowdlink_core::state::{self, StateId, StateOf};
 use crowdlink_core::{Error, Parents};
@@ -17,6 +17,7 @@ use super::answer::{Answer, done, json};
 use super::authorized::Authorized;
 use super::document::{Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
+use super::query::Parameters;
 
 type Edge = State<Arc<RestEdge>>;
 
@@ -39,19 +40,23 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
 /// GET, POST and PATCH of one store.
 fn store(id: StateId) -> axum::routing::MethodRouter<Arc<RestEdge>> {
     get(
-        move |edge: Edge, who: Authorized, query: Query<Channel>, headers: HeaderMap| {
+        move |edge: Edge, who: Authorized, query: Parameters<Channel>, headers: HeaderMap| {
             read(id, edge, who, query, headers)
         },
     )
     .post(
-        move |edge: Edge, who: Authorized, query: Query<Channel>, wanted: Wanted, body: Text| {
-            replace(id, edge, who, query, wanted, body)
-        },
+        move |edge: Edge,
+              who: Authorized,
+              query: Parameters<Channel>,
+              wanted: Wanted,
+              body: Text| { replace(id, edge, who, query, wanted, body) },
     )
     .patch(
-        move |edge: Edge, who: Authorized, query: Query<Channel>, wanted: Wanted, body: Text| {
-            patch(id, edge, who, query, wanted, body)
-        },
+        move |edge: Edge,
+              who: Authorized,
+              query: Parameters<Channel>,
+              wanted: Wanted,
+              body: Text| { patch(id, edge, who, query, wanted, body) },
     )
 }
 
@@ -64,7 +69,7 @@ async fn read(
     id: StateId,
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Query(query): Query<Channel>,
+    Parameters(query): Parameters<Channel>,
     headers: HeaderMap,
 ) -> Answer {
     let of = StateOf {
@@ -78,7 +83,7 @@ async fn replace(
     id: StateId,
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Query(query): Query<Channel>,
+    Parameters(query): Parameters<Channel>,
     Wanted(if_match): Wanted,
     Text(body): Text,
 ) -> Answer {
@@ -94,7 +99,7 @@ async fn patch(
     id: StateId,
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Query(query): Query<Channel>,
+    Parameters(query): Parameters<Channel>,
     Wanted(if_match): Wanted,
     Text(body): Text,
 ) -> Answer {
@@ -116,7 +121,7 @@ async fn patch(
 async fn all(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Query(query): Query<Channel>,
+    Parameters(query): Parameters<Channel>,
     headers: HeaderMap,
 ) -> Answer {
     let all = state::all(&edge.core, &caller, query.channel_id.as_deref()).await?;
@@ -145,7 +150,7 @@ const OWN: StateOf<'static> = StateOf {
 async fn extension_viewer(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Query(query): Query<Viewers>,
+    Parameters(query): Parameters<Viewers>,
     headers: HeaderMap,
 ) -> Answer {
     let core = &*edge.core;

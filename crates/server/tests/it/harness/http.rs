@@ -51,6 +51,12 @@ impl Answer {
         body["info"].as_str().unwrap().to_owned()
     }
 
+    /// Asserts that the caller may not, and why.
+    pub fn forbidden(&self, why: &str) {
+        let reason = "User was unauthorized to access this resource";
+        assert_eq!(self.refused(403, reason), why);
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
@@ -82,6 +88,10 @@ impl Http {
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::POST, path, body.to_string()).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::PATCH, path, body.to_string()).await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {
