@@ -45,7 +45,8 @@ fn body_of_depth(depth: usize) -> String {
 }
 
 fn body_of_keys(keys: usize) -> String {
-    let more: String = (2..keys).map(|n| format!(r#","{n}":0"#)).collect();
+    let more: Vec<String> = (2..keys).map(|n| format!(r#","{n}":0"#)).collect();
+    let more = more.concat();
     format!(r#"{{"identifier":"nobody","pin":"x"{more}}}"#)
 }
 

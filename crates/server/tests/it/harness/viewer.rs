@@ -53,7 +53,9 @@ impl Viewer {
             match next.expect("no event comes").unwrap().unwrap() {
                 Wire::Text(text) => return parts(&text),
                 Wire::Ping(_) => {}
-                other => panic!("unexpected {other:?}"),
+                other @ (Wire::Binary(_) | Wire::Pong(_) | Wire::Close(_) | Wire::Frame(_)) => {
+                    panic!("unexpected {other:?}")
+                }
             }
         }
     }
