@@ -53,8 +53,8 @@ impl Viewer {
             match next.expect("no event comes").unwrap().unwrap() {
                 Wire::Text(text) => return parts(&text),
                 Wire::Ping(_) => {}
-                Wire::Binary(_) | Wire::Pong(_) | Wire::Close(_) | Wire::Frame(_) => {
-                    panic!("an event is text")
+                other @ (Wire::Binary(_) | Wire::Pong(_) | Wire::Close(_) | Wire::Frame(_)) => {
+                    panic!("unexpected {other:?}")
                 }
             }
         }
