@@ -1,4 +1,4 @@
-//! Tasks of the project: install, test, lint, fuzz.
+//! Tasks of the project: install, test, lint, fuzz, measure.
 //!
 //! `cargo xtask test` is the one command a newcomer needs: it installs what is missing, starts
 //! private instances on free ports, and ends everything it started, also after a failure.
@@ -7,6 +7,7 @@
     reason = "a command-line tool speaks on its standard output"
 )]
 
+mod bench;
 mod fuzz;
 mod job;
 mod lint;
@@ -45,6 +46,8 @@ enum Task {
     Lint(InstallArguments),
     /// Fuzz one target of fuzz/ for a while
     Fuzz(fuzz::FuzzArguments),
+    /// Measure the release server, such as `idle`
+    Bench(bench::BenchArguments),
 }
 
 #[derive(Args)]
@@ -103,6 +106,7 @@ fn run(task: Task) -> Result<bool> {
             lint::run(&paths)
         }
         Task::Fuzz(arguments) => fuzz::run(&paths, &arguments),
+        Task::Bench(arguments) => bench::run(&paths, &arguments),
     }
 }
 

@@ -57,6 +57,11 @@ impl Paths {
         self.target.join("debug").join(name)
     }
 
+    /// A program built with the release profile.
+    pub(crate) fn released(&self, name: &str) -> PathBuf {
+        self.target.join("release").join(name)
+    }
+
     /// A command in the workspace that also finds the tools installed here.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);

@@ -59,6 +59,13 @@ impl Secret {
             .unwrap_or(false)
     }
 
+    /// Whether somebody signed with the base64 text of this key, as happens who forgets to decode
+    /// it. For explanations only.
+    pub(crate) fn text_verifies(&self, message: &str, signature: &str) -> bool {
+        let text = Zeroizing::new(self.to_base64());
+        Self(Zeroizing::new(text.as_bytes().to_vec())).verifies(message, signature)
+    }
+
     /// A keyed hash of several parts, which cannot run into each other.
     pub(crate) fn keyed_hash(&self, parts: &[&str]) -> [u8; 32] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);

@@ -235,6 +235,21 @@ mod tests {
     }
 
     #[test]
+    fn half_a_surrogate_pair_is_refused_where_it_is_read_and_left_alone_elsewhere() {
+        let data = r#""\udadd""#;
+        let frame = format!(r#"{{"action":"get","data":{data},"other":"dd\udaddd"}}"#);
+        let request = Request::parse(&frame).unwrap();
+        assert_eq!(request.data.unwrap().get(), data);
+        for frame in [
+            r#"{"action":"\udadd"}"#,
+            r#"{"params":{"target":"\udaddd"}}"#,
+        ] {
+            let refused = Request::parse(frame);
+            assert!(matches!(refused, Err(EnvelopeError::Field { .. })), "{frame}");
+        }
+    }
+
+    #[test]
     fn what_is_no_object_is_refused() {
         for frame in [
             "",

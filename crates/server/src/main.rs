@@ -18,7 +18,8 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error, USAGE),
     };
     match run(cli.into_command(), settings) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => fail(&error, 1),
     }
 }
@@ -39,8 +40,10 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
+/// Does what was asked; false where the answer to a question is no.
+fn run(command: Command, settings: Settings) -> anyhow::Result<bool> {
     match command {
+        Command::Doctor(args) => return commands::doctor(&settings, &args),
         Command::Dev(start) => commands::serve(settings, &start, true),
         Command::Serve(start) => commands::serve(settings, &start, false),
         Command::Extension(command) => commands::extension(&settings, command),
@@ -52,6 +55,6 @@ fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         } else {
             settings::text()
         }),
-        Command::Doctor(_) => anyhow::bail!("not wired yet"),
     }
+    .map(|()| true)
 }

@@ -52,5 +52,5 @@ pub use contract::{
     Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError, VALUE_BYTES_MAX, Write,
 };
 pub use memory::{Faults, MemoryStore};
-pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use sqlite::{Durability, ReadOnlySqlite, SqliteOptions, SqliteStore};
 pub use sweeper::{SWEEP_BATCH_RECORDS_MAX, SWEEP_BATCHES_MAX, SweeperGuard, spawn_sweeper};

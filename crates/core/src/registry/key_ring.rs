@@ -52,6 +52,11 @@ impl KeyRing {
         self.keys.first()
     }
 
+    /// All of them, retired ones too.
+    pub(crate) fn keys(&self) -> &[RingKey] {
+        &self.keys
+    }
+
     /// The key of a name, while it verifies.
     pub(crate) fn verifier(&self, kid: &str, now_ms: i64) -> Option<&RingKey> {
         let key = self.keys.iter().find(|key| key.kid == kid)?;

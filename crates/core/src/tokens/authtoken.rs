@@ -6,6 +6,7 @@ use crowdlink_protocol::{Claims, ClientId, Role, Stage};
 use quick_cache::sync::Cache;
 
 use super::mint::mint;
+use crate::caller::{id_refused, is_id};
 use crate::core::Core;
 use crate::error::Error;
 use crate::random;
@@ -60,6 +61,16 @@ pub async fn authtoken(
             "user_ids",
             format!("must be at most {USERS_MAX} ids"),
         ));
+    }
+    for (field, id) in request
+        .user_ids
+        .iter()
+        .map(|id| ("user_id", id))
+        .chain([("channel_id", &request.channel_id)])
+    {
+        if !is_id(id) {
+            return Err(id_refused(field));
+        }
     }
     let client_id = extension_of(core, stage, &request).await?;
     if request.channel_id.is_empty() && !request.role.is_trusted() {

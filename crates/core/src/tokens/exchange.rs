@@ -5,6 +5,7 @@ use crowdlink_protocol::{Claims, ClientId, Role, Stage};
 use super::jws::Parts;
 use super::mint::mint;
 use super::verify::check_times;
+use crate::caller::{id_refused, is_id};
 use crate::core::Core;
 use crate::error::{Error, TokenFault};
 
@@ -55,6 +56,11 @@ pub async fn exchange(core: &Core, stage: Stage, jwt: &str) -> Result<String, Er
     };
     let channel_id = required(claims.channel_id.as_deref(), "channel_id")?.to_owned();
     let user_id = required(claims.user_id.as_deref(), "user_id")?.to_owned();
+    for (field, id) in [("channel_id", &channel_id), ("user_id", &user_id)] {
+        if !is_id(id) {
+            return Err(id_refused(field));
+        }
+    }
     let claims = Claims {
         channel_id: Some(channel_id),
         opaque_user_id: Some(format!("U{user_id}")),

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::error::TokenFault;
 
+/// Header fields that change how a token is to be read.
+pub(super) const REFUSED_FIELDS: [&str; 4] = ["crit", "zip", "enc", "b64"];
+
 /// A token in its parts, nothing of it verified.
 #[derive(Clone, Copy)]
 pub struct Parts<'a> {
@@ -57,10 +60,7 @@ impl<'a> Parts<'a> {
         if header.get("alg").and_then(Value::as_str) != Some("HS256") {
             return Err(TokenFault::Signature);
         }
-        if ["crit", "zip", "enc", "b64"]
-            .iter()
-            .any(|name| header.contains_key(*name))
-        {
+        if REFUSED_FIELDS.iter().any(|name| header.contains_key(*name)) {
             return Err(TokenFault::Malformed);
         }
         match header.get("kid") {

@@ -2,6 +2,7 @@
 //! `spec 1.5`).
 
 mod authtoken;
+mod diagnosis;
 mod exchange;
 mod family;
 mod header;
@@ -12,6 +13,10 @@ mod verify;
 
 pub(crate) use authtoken::Askers;
 pub use authtoken::{AuthtokenRequest, authtoken};
+pub use diagnosis::{
+    Diagnosis, Expectation, ExtensionFacts, Facts, Finding, GrantFacts, Requires, Shown, Signer,
+    Span, diagnose,
+};
 pub use exchange::exchange;
 pub(crate) use family::{FAMILIES, FAMILIES_BY_CHANNEL, create_family, note_seen, revoke_family};
 pub use family::{Family, refresh, revoke_family_by_id};

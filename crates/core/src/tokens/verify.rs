@@ -17,6 +17,10 @@ use crate::secret::sha256;
 /// Most verdicts remembered.
 const VERDICTS_MAX: usize = 100_000;
 
+/// Latest time a claim may name, in seconds (the year 5138): a larger number is one of ms, and
+/// would make a token that never ends.
+pub(super) const TIME_S_MAX: i64 = 99_999_999_999;
+
 /// A token that was found good, under one generation of the registry.
 #[derive(Clone, Debug)]
 struct Verdict {
@@ -175,7 +179,8 @@ fn signer(
 pub(super) fn check_times(core: &Core, claims: &Claims, now_ms: i64) -> Result<i64, TokenFault> {
     let skew_ms = core.lifetimes.clock_skew_ms;
     let ms = |seconds: i64| seconds.saturating_mul(1_000);
-    let expires_at_ms = ms(claims.exp.ok_or(TokenFault::Malformed)?);
+    let exp = claims.exp.filter(|seconds| *seconds <= TIME_S_MAX);
+    let expires_at_ms = ms(exp.ok_or(TokenFault::Malformed)?);
     if expires_at_ms.saturating_add_unsigned(skew_ms) <= now_ms {
         return Err(TokenFault::Expired);
     }
@@ -200,7 +205,9 @@ fn check_extension(extension: &Extension, claims: &Claims, ring: bool) -> Result
         None if !ring => {}
         Some(_) | None => return Err(TokenFault::OtherExtension),
     }
-    if claims.role.is_none() || claims.other.contains_key("topic") {
+    // A request for an exchange is spent at its own door, where its life is bounded.
+    let other_kind = claims.other.contains_key("topic") || claims.identifier.is_some();
+    if claims.role.is_none() || other_kind {
         return Err(TokenFault::Malformed);
     }
     Ok(())

@@ -102,7 +102,7 @@ fn describe(text: &mut String, extension: &Extension, now_ms: i64) -> std::fmt::
     Ok(())
 }
 
-fn local_time(ms: i64) -> String {
+pub(super) fn local_time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(
         |_| format!("{ms} ms"),
         |time| {

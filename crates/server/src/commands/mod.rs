@@ -1,12 +1,14 @@
 //! What the commands of the command line do.
 
 mod backup;
+mod doctor;
 mod extension;
 mod offline;
 mod serve;
 mod token;
 
 pub use backup::{backup, restore};
+pub use doctor::doctor;
 pub use extension::extension;
 pub use serve::serve;
 pub use token::token;

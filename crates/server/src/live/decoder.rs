@@ -113,8 +113,8 @@ impl Decoder {
     }
 
     /// Bytes of memory held.
-    #[cfg(test)]
-    fn held_bytes(&self) -> usize {
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn held_bytes(&self) -> usize {
         let partial = self.partial.as_ref();
         self.input.capacity() + partial.map_or(0, |partial| partial.message.capacity())
     }

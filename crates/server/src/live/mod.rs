@@ -15,6 +15,8 @@ mod decoder;
 mod delivery;
 mod engine;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handshake;
 mod header;
 mod hub;

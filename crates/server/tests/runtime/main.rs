@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod doctor;
 mod harness;
 mod listen;
 mod ops;

@@ -9,6 +9,7 @@ mod checkpoint;
 mod files;
 mod options;
 mod query;
+mod read_only;
 mod reader;
 mod schema;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::contract::{
     BATCH_ITEMS_MAX, Commit, Entry, Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError,
 };
 pub use options::SqliteOptions;
+pub use read_only::ReadOnlySqlite;
 use reader::Readers;
 pub use schema::Durability;
 use writer::Writer;

@@ -13,4 +13,5 @@ mod faults;
 mod harness;
 mod kill;
 mod model;
+mod read_only;
 mod sqlite;

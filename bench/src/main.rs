@@ -1,0 +1,57 @@
+//! Measurements of the real server, started as its users start it, on loopback alone. They end
+//! only what they started. Run them by `cargo xtask bench`.
+#![allow(
+    clippy::print_stdout,
+    reason = "a command-line tool speaks on its standard output"
+)]
+
+mod game;
+mod idle;
+mod server;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "bench", about = "Measurements of Crowdlink")]
+struct Arguments {
+    /// The server's program; the one beside this program if absent
+    #[arg(long, global = true)]
+    server: Option<PathBuf>,
+    #[command(subcommand)]
+    measurement: Measurement,
+}
+
+#[derive(Subcommand)]
+enum Measurement {
+    /// What an idle, authenticated connection of a game costs the server, in bytes
+    Idle(idle::IdleArguments),
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let server = match &arguments.server {
+        Some(server) => server.clone(),
+        None => std::env::current_exe()?.with_file_name("crowdlink"),
+    };
+    anyhow::ensure!(
+        server.is_file(),
+        "there is no program at {}",
+        server.display()
+    );
+    match &arguments.measurement {
+        Measurement::Idle(idle) => idle::run(&server, idle).context("the measurement failed"),
+    }
+}

@@ -1,0 +1,127 @@
+//! A server of our own: a temporary store, free ports, ended when it is dropped.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// The extension that is measured with.
+pub(crate) const CLIENT_ID: &str = "bench";
+/// Pause between two looks at something awaited.
+const LOOK_MS: u64 = 100;
+/// Looks at a server that is to end, before it is killed.
+const END_LOOKS_MAX: u32 = 300;
+
+/// A running server.
+pub(crate) struct Server {
+    child: Child,
+    /// Where games of the sandbox connect.
+    pub(crate) gamelink: SocketAddr,
+    /// A broadcaster's token for the sandbox.
+    pub(crate) token: String,
+    _data: TempDir,
+}
+
+impl Server {
+    /// Registers an extension, mints a token, and serves on free ports of loopback.
+    pub(crate) fn start(program: &Path, connections: usize) -> Result<Self> {
+        let data = tempfile::tempdir()?;
+        let command = || {
+            let mut command = Command::new(program);
+            command.arg("--data").arg(data.path()).stdin(Stdio::null());
+            command
+        };
+        let ask = |words: &[&str]| -> Result<String> {
+            let output = command().args(words).stderr(Stdio::inherit()).output()?;
+            anyhow::ensure!(output.status.success(), "{words:?} failed");
+            Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        };
+        ask(&["extension", "add", "--client-id", CLIENT_ID, "--owner", "1"])?;
+        let token = ask(&[
+            "token",
+            "mint",
+            "--client-id",
+            CLIENT_ID,
+            "--stage",
+            "sandbox",
+            "--role",
+            "broadcaster",
+            "--channel",
+            "1",
+        ])?;
+        let (free, most) = ("127.0.0.1:0", (connections * 2).to_string());
+        let mut child = command()
+            .args(["serve", "--ops", "off", "--production-rest", "off"])
+            .args(["--production-gamelink", "off", "--sandbox-rest", "off"])
+            .args(["--sandbox-gamelink", free, "--log-level", "warn"])
+            .args(["--limits-connections-per-address-max", &most])
+            .args(["--limits-connections-per-extension-max", &most])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let gamelink = match ready(&mut child) {
+            Ok(gamelink) => gamelink,
+            Err(error) => {
+                end(&mut child);
+                return Err(error);
+            }
+        };
+        Ok(Self {
+            child,
+            gamelink,
+            token,
+            _data: data,
+        })
+    }
+
+    /// Memory of the server that is its own or its share of what it shares, in bytes.
+    pub(crate) fn pss_bytes(&self) -> Result<u64> {
+        let path = PathBuf::from(format!("/proc/{}/smaps_rollup", self.child.id()));
+        let text = fs::read_to_string(&path).context("cannot read the server's memory")?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        Ok(kib.context("smaps_rollup has no Pss")? * 1_024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Waits for the ready line; a server that ends instead closes its standard output.
+fn ready(child: &mut Child) -> Result<SocketAddr> {
+    let stdout = child.stdout.take().context("no standard output")?;
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        let Some(addresses) = line.strip_prefix("ready ") else {
+            continue;
+        };
+        let address = addresses
+            .split(' ')
+            .find_map(|pair| pair.strip_prefix("sandbox-gamelink="));
+        return Ok(address.context("the ready line has no address")?.parse()?);
+    }
+    bail!("the server ended before it was ready")
+}
+
+fn end(child: &mut Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    // An error means that it is gone already.
+    let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
+    for _ in 0..END_LOOKS_MAX {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        sleep(Duration::from_millis(LOOK_MS));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
