@@ -245,7 +245,10 @@ mod tests {
             r#"{"params":{"target":"\udaddd"}}"#,
         ] {
             let refused = Request::parse(frame);
-            assert!(matches!(refused, Err(EnvelopeError::Field { .. })), "{frame}");
+            assert!(
+                matches!(refused, Err(EnvelopeError::Field { .. })),
+                "{frame}"
+            );
         }
     }
 

@@ -26,6 +26,7 @@ mod grants_live;
 mod guessing;
 mod harness;
 mod kill;
+mod kill_storm;
 mod limits;
 mod pairing_in_extension;
 mod pairing_in_game;
