@@ -7,7 +7,6 @@ use axum::extract::{Query, State};
 use axum::routing::get;
 use crowdlink_core::state::{self, StateId, StateOf};
 use crowdlink_core::{Error, Parents};
-use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -15,7 +14,7 @@ use serde_json::value::RawValue;
 use super::RestEdge;
 use super::answer::{Answer, done, json};
 use super::authorized::Authorized;
-use super::document::{Text, Wanted, tagged, tagged_parts};
+use super::document::{Asked, Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
 
 type Edge = State<Arc<RestEdge>>;
@@ -39,8 +38,8 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
 /// GET, POST and PATCH of one store.
 fn store(id: StateId) -> axum::routing::MethodRouter<Arc<RestEdge>> {
     get(
-        move |edge: Edge, who: Authorized, query: Query<Channel>, headers: HeaderMap| {
-            read(id, edge, who, query, headers)
+        move |edge: Edge, who: Authorized, query: Query<Channel>, asked: Asked| {
+            read(id, edge, who, query, asked)
         },
     )
     .post(
@@ -65,7 +64,7 @@ async fn read(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Query(query): Query<Channel>,
-    headers: HeaderMap,
+    Asked(headers): Asked,
 ) -> Answer {
     let of = StateOf {
         id,
@@ -117,7 +116,7 @@ async fn all(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Query(query): Query<Channel>,
-    headers: HeaderMap,
+    Asked(headers): Asked,
 ) -> Answer {
     let all = state::all(&edge.core, &caller, query.channel_id.as_deref()).await?;
     let parts = [
@@ -146,7 +145,7 @@ async fn extension_viewer(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Query(query): Query<Viewers>,
-    headers: HeaderMap,
+    Asked(headers): Asked,
 ) -> Answer {
     let core = &*edge.core;
     if let Some(user_id) = query.user_id.filter(|id| !id.is_empty()) {
