@@ -9,7 +9,7 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::game;
-use crate::server::Server;
+use crate::server::{Server, Wanted};
 
 /// Connections before the first look: what is made once for all is made by then.
 const WARM_UP: usize = 200;
@@ -49,14 +49,27 @@ pub(crate) fn run(program: &Path, arguments: &IdleArguments) -> Result<()> {
 }
 
 fn measure(program: &Path, connections: usize) -> Result<u64> {
-    let server = Server::start(program, connections + WARM_UP)?;
+    let most = ((connections + WARM_UP) * 2).to_string();
+    let wanted = Wanted {
+        edge: "sandbox-gamelink",
+        tokens: 1,
+        flags: &[
+            "--log-level=warn",
+            "--limits-connections-per-address-max",
+            &most,
+            "--limits-connections-per-extension-max",
+            &most,
+        ],
+    };
+    let server = Server::start(program, &wanted)?;
+    let token = server.tokens.first().context("no token")?;
     let mut open = Vec::with_capacity(connections + WARM_UP);
     for index in 0..WARM_UP {
-        open.push(game::connect(server.gamelink, index, &server.token)?);
+        open.push(game::connect(server.address, index, token)?);
     }
     let before = quiet(&server)?;
     for index in WARM_UP..WARM_UP + connections {
-        open.push(game::connect(server.gamelink, index, &server.token)?);
+        open.push(game::connect(server.address, index, token)?);
     }
     let after = quiet(&server)?;
     Ok(after.saturating_sub(before) / u64::try_from(connections)?)

@@ -5,8 +5,12 @@
     reason = "a command-line tool speaks on its standard output"
 )]
 
+mod bare;
+mod core_use;
 mod game;
 mod idle;
+mod load;
+mod rest;
 mod server;
 
 use std::path::PathBuf;
@@ -29,6 +33,11 @@ struct Arguments {
 enum Measurement {
     /// What an idle, authenticated connection of a game costs the server, in bytes
     Idle(idle::IdleArguments),
+    /// Authorised requests a second on one core, as a ratio to a bare hyper server
+    Rest(rest::RestArguments),
+    /// The bare hyper server: answers everything with the response in a file
+    #[command(hide = true)]
+    Bare { response: PathBuf },
 }
 
 fn main() -> ExitCode {
@@ -42,6 +51,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
+    if let Measurement::Bare { response } = &arguments.measurement {
+        return bare::serve(response);
+    }
     let server = match &arguments.server {
         Some(server) => server.clone(),
         None => std::env::current_exe()?.with_file_name("crowdlink"),
@@ -51,7 +63,10 @@ fn run(arguments: &Arguments) -> Result<()> {
         "there is no program at {}",
         server.display()
     );
-    match &arguments.measurement {
-        Measurement::Idle(idle) => idle::run(&server, idle).context("the measurement failed"),
-    }
+    let measured = match &arguments.measurement {
+        Measurement::Idle(idle) => idle::run(&server, idle),
+        Measurement::Rest(rest) => rest::run(&server, rest),
+        Measurement::Bare { .. } => Ok(()),
+    };
+    measured.context("the measurement failed")
 }

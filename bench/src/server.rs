@@ -14,24 +14,42 @@ use tempfile::TempDir;
 
 /// The extension that is measured with.
 pub(crate) const CLIENT_ID: &str = "bench";
+/// Everything a server can listen at.
+const EDGES: [&str; 5] = [
+    "sandbox-rest",
+    "sandbox-gamelink",
+    "production-rest",
+    "production-gamelink",
+    "ops",
+];
 /// Pause between two looks at something awaited.
 const LOOK_MS: u64 = 100;
 /// Looks at a server that is to end, before it is killed.
 const END_LOOKS_MAX: u32 = 300;
 
+/// What a measurement wants of a server.
+pub(crate) struct Wanted<'a> {
+    /// The edge that it talks to, as in the ready line; the others are off.
+    pub(crate) edge: &'a str,
+    /// Broadcasters' tokens, for channels 1, 2, and so on.
+    pub(crate) tokens: u32,
+    /// Settings.
+    pub(crate) flags: &'a [&'a str],
+}
+
 /// A running server.
 pub(crate) struct Server {
     child: Child,
-    /// Where games of the sandbox connect.
-    pub(crate) gamelink: SocketAddr,
-    /// A broadcaster's token for the sandbox.
-    pub(crate) token: String,
+    /// Where the edge listens.
+    pub(crate) address: SocketAddr,
+    /// Broadcasters' tokens for the sandbox.
+    pub(crate) tokens: Vec<String>,
     _data: TempDir,
 }
 
 impl Server {
-    /// Registers an extension, mints a token, and serves on free ports of loopback.
-    pub(crate) fn start(program: &Path, connections: usize) -> Result<Self> {
+    /// Registers an extension, mints tokens, and serves on a free port of loopback.
+    pub(crate) fn start(program: &Path, wanted: &Wanted<'_>) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let command = || {
             let mut command = Command::new(program);
@@ -44,29 +62,32 @@ impl Server {
             Ok(String::from_utf8(output.stdout)?.trim().to_owned())
         };
         ask(&["extension", "add", "--client-id", CLIENT_ID, "--owner", "1"])?;
-        let token = ask(&[
-            "token",
-            "mint",
-            "--client-id",
-            CLIENT_ID,
-            "--stage",
-            "sandbox",
-            "--role",
-            "broadcaster",
-            "--channel",
-            "1",
-        ])?;
-        let (free, most) = ("127.0.0.1:0", (connections * 2).to_string());
-        let mut child = command()
-            .args(["serve", "--ops", "off", "--production-rest", "off"])
-            .args(["--production-gamelink", "off", "--sandbox-rest", "off"])
-            .args(["--sandbox-gamelink", free, "--log-level", "warn"])
-            .args(["--limits-connections-per-address-max", &most])
-            .args(["--limits-connections-per-extension-max", &most])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let gamelink = match ready(&mut child) {
-            Ok(gamelink) => gamelink,
+        let mint = |channel: u32| {
+            let channel = channel.to_string();
+            let of = [
+                "token",
+                "mint",
+                "--client-id",
+                CLIENT_ID,
+                "--stage",
+                "sandbox",
+            ];
+            ask(&[&of[..], &["--role", "broadcaster", "--channel", &channel]].concat())
+        };
+        let tokens = (1..=wanted.tokens).map(mint).collect::<Result<_>>()?;
+        let mut serve = command();
+        serve.arg("serve").args(wanted.flags);
+        for edge in EDGES {
+            let address = if edge == wanted.edge {
+                "127.0.0.1:0"
+            } else {
+                "off"
+            };
+            serve.arg(format!("--{edge}={address}"));
+        }
+        let mut child = serve.stdout(Stdio::piped()).spawn()?;
+        let address = match ready(&mut child, wanted.edge) {
+            Ok(address) => address,
             Err(error) => {
                 end(&mut child);
                 return Err(error);
@@ -74,10 +95,15 @@ impl Server {
         };
         Ok(Self {
             child,
-            gamelink,
-            token,
+            address,
+            tokens,
             _data: data,
         })
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Memory of the server that is its own or its share of what it shares, in bytes.
@@ -97,7 +123,7 @@ impl Drop for Server {
 }
 
 /// Waits for the ready line; a server that ends instead closes its standard output.
-fn ready(child: &mut Child) -> Result<SocketAddr> {
+pub(crate) fn ready(child: &mut Child, edge: &str) -> Result<SocketAddr> {
     let stdout = child.stdout.take().context("no standard output")?;
     for line in BufReader::new(stdout).lines() {
         let line = line?;
@@ -106,13 +132,14 @@ fn ready(child: &mut Child) -> Result<SocketAddr> {
         };
         let address = addresses
             .split(' ')
-            .find_map(|pair| pair.strip_prefix("sandbox-gamelink="));
+            .find_map(|pair| pair.strip_prefix(edge)?.strip_prefix('='));
         return Ok(address.context("the ready line has no address")?.parse()?);
     }
     bail!("the server ended before it was ready")
 }
 
-fn end(child: &mut Child) {
+/// Asks it to end, and kills it where that does not help.
+pub(crate) fn end(child: &mut Child) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     // An error means that it is gone already.
     let _ = pid.map(|pid| kill_process(pid, Signal::TERM));

@@ -207,10 +207,10 @@ impl Core {
 
     /// Takes one from the rate of a REST caller (`spec 5`).
     pub fn take_rest(&self, caller: &Caller) -> Result<(), Error> {
-        let (stage, client_id) = (caller.stage, caller.client_id());
+        let (stage, client_id) = (caller.stage.as_str(), caller.client_id().as_str());
         self.rates
             .rest
-            .take(&format!("{stage}/{client_id}/{}", caller.voter_identity()))
+            .take([stage, "/", client_id, "/", caller.voter_identity()].concat())
     }
 
     /// Re-reads the registry if it changed; answers with the extensions that went.

@@ -63,20 +63,18 @@ impl KeyedRate {
     }
 
     /// Takes one, or tells when there is another.
-    pub(crate) fn take(&self, key: &str) -> Result<(), Error> {
-        self.limiter
-            .check_key(&key.to_owned())
-            .map_err(|not_until| {
-                let now = governor::clock::Clock::now(&self.ticks);
-                let wait = Duration::from(not_until.earliest_possible().duration_since(now));
-                let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-                Error::RateLimited { retry_after_ms }
-            })
+    pub(crate) fn take(&self, key: impl Into<String>) -> Result<(), Error> {
+        self.limiter.check_key(&key.into()).map_err(|not_until| {
+            let now = governor::clock::Clock::now(&self.ticks);
+            let wait = Duration::from(not_until.earliest_possible().duration_since(now));
+            let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+            Error::RateLimited { retry_after_ms }
+        })
     }
 
     /// Takes one for a source address.
     pub(crate) fn take_for_address(&self, address: IpAddr) -> Result<(), Error> {
-        self.take(&address_of(address).to_string())
+        self.take(address_of(address).to_string())
     }
 
     fn tidy(&self) {

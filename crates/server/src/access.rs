@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use tracing::Instrument;
 
 use crate::ops::{HttpLabels, HttpMetrics, RouteLabels, Stopwatch};
@@ -75,46 +75,46 @@ async fn around(State(access): State<Access>, mut request: Request, next: Next) 
     let watch = Stopwatch::start();
     let id = access.ids.next();
     let method = known_method(request.method());
-    let path: String = request.uri().path().chars().take(PATH_CHARS_MAX).collect();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str)
-        .to_owned();
+    let uri = request.uri().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = %id.0);
     let mut response = next.run(request).instrument(span.clone()).await;
     let seconds = watch.seconds();
     let status = response.status();
-    span.in_scope(|| log(access.stage, method, &path, status, seconds));
+    span.in_scope(|| log(access.stage, method, &uri, status, seconds));
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(&X_REQUEST_ID, value);
     }
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     access.count(method, route, status, seconds);
     response
 }
 
 impl Access {
-    fn count(&self, method: &'static str, route: String, status: StatusCode, seconds: f64) {
+    fn count(&self, method: &'static str, route: &str, status: StatusCode, seconds: f64) {
         let stage = self.stage;
         let labels = HttpLabels {
             stage,
             method,
-            route: route.clone(),
+            route: route.to_owned(),
             status: status.as_u16(),
         };
         self.metrics.requests.get_or_create(&labels).inc();
+        let HttpLabels { route, .. } = labels;
         let labels = RouteLabels { stage, route };
         self.metrics.seconds.get_or_create(&labels).observe(seconds);
     }
 }
 
-fn log(stage: &str, method: &str, path: &str, status: StatusCode, seconds: f64) {
+fn log(stage: &str, method: &str, uri: &Uri, status: StatusCode, seconds: f64) {
+    // Made only where a line is written.
+    let path = || uri.path().chars().take(PATH_CHARS_MAX).collect::<String>();
     let (status, ms) = (status.as_u16(), seconds * 1_000.0);
     if status >= 500 {
-        tracing::warn!(stage, method, ?path, status, ms, "request failed");
+        tracing::warn!(stage, method, path = ?path(), status, ms, "request failed");
     } else {
-        tracing::debug!(stage, method, ?path, status, ms, "request");
+        tracing::debug!(stage, method, path = ?path(), status, ms, "request");
     }
 }
 

@@ -23,7 +23,7 @@ pub async fn create_pin(core: &Core, caller: &Caller) -> Result<String, Error> {
     let (stage, client_id) = (caller.stage, caller.client_id());
     core.rates
         .pin_channel
-        .take(&format!("{stage}/{client_id}/{channel_id}"))?;
+        .take(format!("{stage}/{client_id}/{channel_id}"))?;
     let record = PinRecord::Channel(channel_id.to_owned());
     pin::create(
         core,

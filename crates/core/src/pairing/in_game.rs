@@ -98,7 +98,7 @@ pub async fn create_game_pin(
     core.rates.pin_address.take_for_address(address)?;
     core.rates
         .pin_extension
-        .take(&format!("{stage}/{client_id}"))?;
+        .take(format!("{stage}/{client_id}"))?;
     let grant = core.world.id();
     let token = pending_token(core, stage, &client_id, &grant)?;
     let record = GrantRecord {

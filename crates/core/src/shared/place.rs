@@ -63,16 +63,19 @@ pub struct Place {
 impl Place {
     /// The key of its record.
     pub(crate) fn key(&self) -> String {
-        let prefix = keys::kind(self.stage, &self.client_id, self.kind.as_str());
-        let segment = keys::segment;
-        match &self.scope {
-            Scope::Extension => format!("{prefix}extension"),
-            Scope::Channel(channel) => format!("{prefix}channel/{}", segment(channel)),
-            Scope::ChannelViewer(channel, viewer) => {
-                format!("{prefix}channel/{}/{}", segment(channel), segment(viewer))
-            }
-            Scope::Viewer(viewer) => format!("{prefix}viewer/{}", segment(viewer)),
+        let mut key = keys::kind(self.stage, &self.client_id, self.kind.as_str());
+        let (whose, ids) = match &self.scope {
+            Scope::Extension => ("extension", [None, None]),
+            Scope::Channel(channel) => ("channel", [Some(channel), None]),
+            Scope::ChannelViewer(channel, viewer) => ("channel", [Some(channel), Some(viewer)]),
+            Scope::Viewer(viewer) => ("viewer", [Some(viewer), None]),
+        };
+        key.push_str(whose);
+        for id in ids.into_iter().flatten() {
+            key.push('/');
+            keys::push_segment(&mut key, id);
         }
+        key
     }
 }
 

@@ -7,13 +7,12 @@ use axum::extract::State;
 use axum::routing::{MethodRouter, get};
 use crowdlink_core::Parents;
 use crowdlink_core::config::{self, ConfigId, ConfigOf};
-use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::RestEdge;
 use super::answer::{Answer, done};
 use super::authorized::Authorized;
-use super::document::{Text, Wanted, tagged, tagged_parts};
+use super::document::{Asked, Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
 use super::query::Parameters;
 use super::state::Channel;
@@ -33,8 +32,8 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
 
 fn channel() -> MethodRouter<Arc<RestEdge>> {
     get(
-        |edge: Edge, who: Authorized, query: Parameters<Channel>, headers: HeaderMap| {
-            read(ConfigId::Channel, edge, who, query, headers)
+        |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+            read(ConfigId::Channel, edge, who, query, asked)
         },
     )
     .post(
@@ -47,8 +46,8 @@ fn channel() -> MethodRouter<Arc<RestEdge>> {
 
 fn extension() -> MethodRouter<Arc<RestEdge>> {
     get(
-        |edge: Edge, who: Authorized, query: Parameters<Channel>, headers: HeaderMap| {
-            read(ConfigId::Extension, edge, who, query, headers)
+        |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+            read(ConfigId::Extension, edge, who, query, asked)
         },
     )
     .post(
@@ -68,7 +67,7 @@ async fn read(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    headers: HeaderMap,
+    Asked(headers): Asked,
 ) -> Answer {
     let of = ConfigOf {
         id,
@@ -81,7 +80,7 @@ async fn all(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    headers: HeaderMap,
+    Asked(headers): Asked,
 ) -> Answer {
     let of = |id| ConfigOf {
         id,

@@ -1,12 +1,13 @@
 //! What the routes of documents have in common: bodies, conditions, answers.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use crowdlink_core::{Error, IfMatch, Snapshot};
-use http::header::{CONTENT_TYPE, ETAG};
+use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -48,6 +49,26 @@ impl FromRequestParts<Arc<RestEdge>> for Wanted {
     ) -> Result<Self, Self::Rejection> {
         let condition = Condition::if_match(&parts.headers).map_err(malformed)?;
         Ok(Self(condition.map(|condition| condition.versions())))
+    }
+}
+
+/// The `If-None-Match` of a request, without its other headers.
+pub(super) struct Asked(pub(super) HeaderMap);
+
+impl FromRequestParts<Arc<RestEdge>> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _edge: &Arc<RestEdge>,
+    ) -> Result<Self, Self::Rejection> {
+        let values = parts.headers.get_all(IF_NONE_MATCH);
+        Ok(Self(
+            values
+                .iter()
+                .map(|value| (IF_NONE_MATCH, value.clone()))
+                .collect(),
+        ))
     }
 }
 

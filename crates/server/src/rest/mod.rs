@@ -68,7 +68,6 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(json_store::routes())
         .with_state(edge)
         .merge(others);
-    routes
-        .layer(middleware::from_fn(answer::complete))
-        .layer(cors::layer())
+    // As one layer: each is boxed for each route, and cloned for each request.
+    routes.layer((cors::layer(), middleware::from_fn(answer::complete)))
 }

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::routing::get;
 use crowdlink_core::state::{self, StateId, StateOf};
 use crowdlink_core::{Error, Parents};
-use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -15,7 +14,7 @@ use serde_json::value::RawValue;
 use super::RestEdge;
 use super::answer::{Answer, done, json};
 use super::authorized::Authorized;
-use super::document::{Text, Wanted, tagged, tagged_parts};
+use super::document::{Asked, Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
 use super::query::Parameters;
 
@@ -40,8 +39,8 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
 /// GET, POST and PATCH of one store.
 fn store(id: StateId) -> axum::routing::MethodRouter<Arc<RestEdge>> {
     get(
-        move |edge: Edge, who: Authorized, query: Parameters<Channel>, headers: HeaderMap| {
-            read(id, edge, who, query, headers)
+        move |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+            read(id, edge, who, query, asked)
         },
     )
     .post(
@@ -70,7 +69,7 @@ async fn read(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    headers: HeaderMap,
+    Asked(headers): Asked,
 ) -> Answer {
     let of = StateOf {
         id,
@@ -122,7 +121,7 @@ async fn all(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    headers: HeaderMap,
+    Asked(headers): Asked,
 ) -> Answer {
     let all = state::all(&edge.core, &caller, query.channel_id.as_deref()).await?;
     let parts = [
@@ -151,7 +150,7 @@ async fn extension_viewer(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Viewers>,
-    headers: HeaderMap,
+    Asked(headers): Asked,
 ) -> Answer {
     let core = &*edge.core;
     if let Some(user_id) = query.user_id.filter(|id| !id.is_empty()) {

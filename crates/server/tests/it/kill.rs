@@ -14,14 +14,19 @@ const ROUNDS: usize = 10;
 const CLIENT_ID: &str = "killed-again-and-again";
 
 /// The program, with sandbox edges on free ports. Killed on drop.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    rest: SocketAddr,
+    pub(crate) rest: SocketAddr,
     gamelink: SocketAddr,
 }
 
 impl Program {
     fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// The same, with other settings.
+    pub(crate) fn start_with(data: &Path, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_crowdlink"))
             .arg("dev")
             .args([
@@ -33,6 +38,7 @@ impl Program {
                 "--production-gamelink=off",
                 "--ops=off",
             ])
+            .args(flags)
             .arg("--data")
             .arg(data)
             .stdout(Stdio::piped())
@@ -56,7 +62,7 @@ impl Program {
     }
 
     /// Ends it without warning.
-    fn kill_9(mut self) {
+    pub(crate) fn kill_9(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

@@ -34,6 +34,7 @@ mod guessing;
 mod harness;
 mod json_store;
 mod kill;
+mod kill_storm;
 mod limits;
 mod pairing_in_extension;
 mod pairing_in_game;
