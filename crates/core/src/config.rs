@@ -106,7 +106,7 @@ pub async fn patch_channels(
     };
     let mut changes: Vec<(Place, Change)> = Vec::with_capacity(patches.len());
     for (channel, patch) in patches {
-        check_id("the body", channel)?;
+        check_id("an id in the body", channel)?;
         let change = parse_patch(core, patch.get().as_bytes(), Parents::Required)
             .map_err(|error| Error::Document(format!("{channel}: {}", error.reason())))?;
         changes.push((target(channel).place, change));

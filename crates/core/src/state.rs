@@ -193,7 +193,7 @@ fn check_viewer(id: &str) -> Result<(), Error> {
     if id.is_empty() {
         return Err(Error::invalid("the body", "must name viewers by their ids"));
     }
-    check_id("the body", id)
+    check_id("an id in the body", id)
 }
 
 pub(crate) fn check_count(core: &Core, what: &'static str, count: usize) -> Result<(), Error> {

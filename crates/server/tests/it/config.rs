@@ -156,5 +156,8 @@ async fn a_map_names_at_most_1000_channels() {
     assert_eq!(last, json!({ "n": 999 }));
     let long = json!({ "9".repeat(97): {} });
     let refused = admin.patch("/v1/e/config/channel", &long).await;
-    refused.refused(400, "the body must not be over 96 bytes");
+    refused.refused(
+        400,
+        "an id in the body must be at most 96 bytes without control characters",
+    );
 }

@@ -424,7 +424,7 @@ async fn at_most_1000_viewers_are_named_by_one_call() {
     let refused = admin.patch("/v1/e/extension_viewer_state", &long).await;
     refused.refused(
         400,
-        "the body must be at most 96 bytes without control characters",
+        "an id in the body must be at most 96 bytes without control characters",
     );
 }
 
