@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crowdlink_store::{Commit, Expect};
+use crowdlink_store::{COMMIT_BYTES_MAX, Commit, Expect};
 
 use super::cache::{DocumentCache, Snapshot};
 use super::change::{Change, apply};
@@ -12,14 +12,25 @@ use super::place::Place;
 use crate::error::Error;
 use crate::world::CONFLICT_TRIES_MAX;
 
+/// Documents read at once: of the largest, so many stay well below what one read may answer.
+const READ_AT_ONCE: usize = 100;
+/// What documents changed together may weigh; the rest of a commit is its keys.
+const DOCUMENTS_BYTES_MAX: usize = COMMIT_BYTES_MAX / 2;
+
 impl SharedDocuments {
-    /// Reads several documents in one snapshot, past the cache.
+    /// Reads several documents, past the cache. What was read in one go is of one snapshot.
     pub(crate) async fn read_many(&self, places: &[Place]) -> Result<Vec<Snapshot>, Error> {
-        let keys: Vec<String> = places.iter().map(Place::key).collect();
-        let records = self.world.store.get_many(&keys).await?;
-        let snapshot =
-            |record: Option<_>| record.map_or_else(Snapshot::empty, DocumentCache::snapshot);
-        Ok(records.into_iter().map(snapshot).collect())
+        let mut documents = Vec::with_capacity(places.len());
+        for places in places.chunks(READ_AT_ONCE) {
+            let keys: Vec<String> = places.iter().map(Place::key).collect();
+            let records = self.world.store.get_many(&keys).await?;
+            documents.extend(
+                records
+                    .into_iter()
+                    .map(|record| record.map_or_else(Snapshot::empty, DocumentCache::snapshot)),
+            );
+        }
+        Ok(documents)
     }
 
     /// Changes several documents. The error names the document, as `name` calls it.
@@ -35,11 +46,17 @@ impl SharedDocuments {
             let expires_at_ms = terms.expires_at_ms(self.world.now_ms());
             let mut commit = Commit::new();
             let mut written = Vec::with_capacity(changes.len());
+            let mut bytes = 0;
             for ((place, change), before) in changes.iter().zip(current) {
                 let document =
                     apply(&before.document()?, change, &terms.bounds).map_err(|error| {
                         Error::Document(format!("{}: {}", name(place), error.reason()))
                     })?;
+                bytes += document.bytes();
+                if bytes > DOCUMENTS_BYTES_MAX {
+                    let together = "the documents are too large together; name fewer";
+                    return Err(Error::Document(together.to_owned()));
+                }
                 let (key, json) = (place.key(), Bytes::from(document.to_json()?));
                 let expect = match before.version {
                     0 => Expect::Absent,

@@ -161,3 +161,24 @@ async fn a_map_names_at_most_1000_channels() {
         "an id in the body must be at most 96 bytes without control characters",
     );
 }
+
+#[tokio::test]
+async fn a_map_over_documents_that_are_too_large_together_changes_none() {
+    let server = Server::start().await;
+    let admin = server.trusted("admin");
+    let large = json!({ "text": "x".repeat(260_000) });
+    let channels = 130;
+    for channel in 0..channels {
+        let path = format!("/v1/e/config/channel?channel_id={channel}");
+        admin.post(&path, &large).await.ok();
+    }
+    let map: Map<_, _> = (0..channels)
+        .map(|n| (n.to_string(), json!({ "n": n })))
+        .collect();
+    let refused = admin
+        .patch("/v1/e/config/channel", &Value::Object(map))
+        .await;
+    refused.refused(400, "the documents are too large together; name fewer");
+    let first = admin.get("/v1/e/config/channel?channel_id=0").await.ok();
+    assert_eq!(first, large);
+}
