@@ -50,6 +50,7 @@ mod shutdown;
 mod socket_paths;
 mod stage_rule;
 mod state;
+mod state_events;
 mod state_in_games;
 mod store_down;
 mod takeover;
