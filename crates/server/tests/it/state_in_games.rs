@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Game, OWNER, Server, refusal};
+use crate::harness::{OWNER, Server, refusal};
 use crate::state_events::subscribe;
 
 #[tokio::test]
