@@ -1,4 +1,4 @@
-//! The wire types of Crowdlink: identifiers, token claims, the GameLink envelope, close codes and
+//! The wire types of Crowdlink: identifiers, token claims, the GameLink envelope and
 //! the shapes of REST answers.
 //!
 //! Nothing here does I/O, is asynchronous or reads a clock. The store is unknown to it.
@@ -6,7 +6,6 @@
 mod bounds;
 mod call;
 mod claims;
-mod close;
 mod envelope;
 mod ids;
 mod path;
@@ -21,7 +20,6 @@ pub use call::{
     StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
-pub use close::CloseCode;
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
 pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
 pub use path::{SocketPath, SocketPathError, Version};
