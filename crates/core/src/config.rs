@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::caller::{Caller, check_id};
+use crate::caller::Caller;
 use crate::core::Core;
 use crate::error::Error;
-use crate::shared::{
-    Change, DocumentKind, IfMatch, Parents, Place, Scope, Snapshot, Target, Written, parse_patch,
-};
+use crate::shared::{DocumentKind, IfMatch, Parents, Scope, Snapshot, Target, Written, patch_many};
 use crate::state::check_count;
 
 /// One of the two stores.
@@ -96,25 +94,5 @@ pub async fn patch_channels(
 ) -> Result<(), Error> {
     caller.require_trusted()?;
     check_count(core, "the body", patches.len())?;
-    let target = |channel: &str| {
-        Target::new(
-            core,
-            caller,
-            DocumentKind::Config,
-            Scope::Channel(channel.to_owned()),
-        )
-    };
-    let mut changes: Vec<(Place, Change)> = Vec::with_capacity(patches.len());
-    for (channel, patch) in patches {
-        check_id("an id in the body", channel)?;
-        let change = parse_patch(core, patch.get().as_bytes(), Parents::Required)
-            .map_err(|error| Error::Document(format!("{channel}: {}", error.reason())))?;
-        changes.push((target(channel).place, change));
-    }
-    core.shared
-        .write_many(&changes, target("").terms, |place| match &place.scope {
-            Scope::Channel(channel) => channel.clone(),
-            Scope::Extension | Scope::Viewer(_) | Scope::ChannelViewer(..) => String::new(),
-        })
-        .await
+    patch_many(core, caller, DocumentKind::Config, Scope::Channel, patches).await
 }

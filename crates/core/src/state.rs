@@ -8,7 +8,7 @@ use crate::caller::{Caller, check_id};
 use crate::core::Core;
 use crate::error::Error;
 use crate::shared::{
-    Change, DocumentKind, IfMatch, Parents, Place, Scope, Snapshot, Target, Written, parse_patch,
+    DocumentKind, IfMatch, Parents, Place, Scope, Snapshot, Target, Written, patch_many,
 };
 
 /// One of the five stores.
@@ -173,27 +173,11 @@ pub async fn patch_viewers(
 ) -> Result<(), Error> {
     caller.require_trusted()?;
     check_count(core, "the body", patches.len())?;
-    let mut changes: Vec<(Place, Change)> = Vec::with_capacity(patches.len());
-    for (id, patch) in patches {
-        check_viewer(id)?;
-        let change = parse_patch(core, patch.get().as_bytes(), Parents::Required)
-            .map_err(|error| Error::Document(format!("{id}: {}", error.reason())))?;
-        changes.push((viewer_target(core, caller, id).place, change));
-    }
-    let terms = viewer_target(core, caller, "").terms;
-    core.shared
-        .write_many(&changes, terms, |place| match &place.scope {
-            Scope::Viewer(id) => id.clone(),
-            Scope::Extension | Scope::Channel(_) | Scope::ChannelViewer(..) => String::new(),
-        })
-        .await
-}
-
-fn check_viewer(id: &str) -> Result<(), Error> {
-    if id.is_empty() {
+    if patches.iter().any(|(id, _)| id.is_empty()) {
         return Err(Error::invalid("the body", "must name viewers by their ids"));
     }
-    check_id("an id in the body", id)
+    let kind = DocumentKind::ExtensionViewerState;
+    patch_many(core, caller, kind, Scope::Viewer, patches).await
 }
 
 pub(crate) fn check_count(core: &Core, what: &'static str, count: usize) -> Result<(), Error> {

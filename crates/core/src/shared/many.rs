@@ -17,6 +17,20 @@ const READ_AT_ONCE: usize = 100;
 /// What documents changed together may weigh; the rest of a commit is its keys.
 const DOCUMENTS_BYTES_MAX: usize = COMMIT_BYTES_MAX / 2;
 
+/// A change of one document among several.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedChange {
+    /// What the caller calls the document.
+    pub(crate) id: String,
+    pub(crate) place: Place,
+    pub(crate) change: Change,
+}
+
+/// A refusal that tells which of several documents it is about.
+pub(crate) fn named_error(id: &str, error: &Error) -> Error {
+    Error::Document(format!("{id}: {}", error.reason()))
+}
+
 impl SharedDocuments {
     /// Reads several documents, past the cache. What was read in one go is of one snapshot.
     pub(crate) async fn read_many(&self, places: &[Place]) -> Result<Vec<Snapshot>, Error> {
@@ -33,31 +47,28 @@ impl SharedDocuments {
         Ok(documents)
     }
 
-    /// Changes several documents. The error names the document, as `name` calls it.
+    /// Changes several documents. The error names the document by the id that it came under.
     pub(crate) async fn write_many(
         &self,
-        changes: &[(Place, Change)],
+        changes: &[NamedChange],
         terms: Terms,
-        name: impl Fn(&Place) -> String,
     ) -> Result<(), Error> {
-        let places: Vec<Place> = changes.iter().map(|(place, _)| place.clone()).collect();
+        let places: Vec<Place> = changes.iter().map(|named| named.place.clone()).collect();
         for attempt in 1..=CONFLICT_TRIES_MAX {
             let current = self.read_many(&places).await?;
             let expires_at_ms = terms.expires_at_ms(self.world.now_ms());
             let mut commit = Commit::new();
             let mut written = Vec::with_capacity(changes.len());
             let mut bytes = 0;
-            for ((place, change), before) in changes.iter().zip(current) {
-                let document =
-                    apply(&before.document()?, change, &terms.bounds).map_err(|error| {
-                        Error::Document(format!("{}: {}", name(place), error.reason()))
-                    })?;
+            for (named, before) in changes.iter().zip(current) {
+                let document = apply(&before.document()?, &named.change, &terms.bounds)
+                    .map_err(|error| named_error(&named.id, &error))?;
                 bytes += document.bytes();
                 if bytes > DOCUMENTS_BYTES_MAX {
                     let together = "the documents are too large together; name fewer";
                     return Err(Error::Document(together.to_owned()));
                 }
-                let (key, json) = (place.key(), Bytes::from(document.to_json()?));
+                let (key, json) = (named.place.key(), Bytes::from(document.to_json()?));
                 let expect = match before.version {
                     0 => Expect::Absent,
                     version => Expect::Version(version),

@@ -19,4 +19,4 @@ pub use place::{Changed, DocumentKind, Place, Scope};
 pub use combine::Written;
 pub(crate) use combine::{CHANGED_TOPIC, SharedDocuments};
 pub use target::Parents;
-pub(crate) use target::{Target, parse_patch};
+pub(crate) use target::{Target, patch_many};

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::cache::Snapshot;
 use super::change::{Change, IfMatch};
 use super::combine::{Terms, Written};
+use super::many::{NamedChange, named_error};
 use super::place::{DocumentKind, Place, Scope};
-use crate::caller::Caller;
+use crate::caller::{Caller, check_id};
 use crate::core::Core;
 use crate::documents::{Bounds, Document, Patch};
 use crate::error::Error;
@@ -91,8 +94,32 @@ impl Target {
     }
 }
 
+/// Patches several documents of one kind, all or none: each id is the scope of one, by `scope_of`,
+/// each value a patch.
+pub(crate) async fn patch_many(
+    core: &Core,
+    caller: &Caller,
+    kind: DocumentKind,
+    scope_of: impl Fn(String) -> Scope,
+    patches: &[(String, &RawValue)],
+) -> Result<(), Error> {
+    let target = |id: &str| Target::new(core, caller, kind, scope_of(id.to_owned()));
+    let mut changes = Vec::with_capacity(patches.len());
+    for (id, patch) in patches {
+        check_id("an id in the body", id)?;
+        let change = parse_patch(core, patch.get().as_bytes(), Parents::Required)
+            .map_err(|error| named_error(id, &error))?;
+        changes.push(NamedChange {
+            id: id.clone(),
+            place: target(id).place,
+            change,
+        });
+    }
+    core.shared.write_many(&changes, target("").terms).await
+}
+
 /// An array is JSON Patch, an object JSON Merge Patch (`spec 3.2`).
-pub(crate) fn parse_patch(core: &Core, json: &[u8], parents: Parents) -> Result<Change, Error> {
+fn parse_patch(core: &Core, json: &[u8], parents: Parents) -> Result<Change, Error> {
     let refused = |fault: &dyn std::fmt::Display| Error::Document(fault.to_string());
     match json.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'[') => {
