@@ -1,6 +1,6 @@
 //! The caller's address: from the socket, or from a header that a trusted proxy wrote (spec 1.6).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
 use http::header::{FORWARDED, HeaderName};
@@ -126,35 +126,6 @@ fn parse_node(text: &str) -> Option<IpAddr> {
             .or_else(|| text.parse::<SocketAddr>().ok().map(|node| node.ip())),
     };
     address.map(|address| address.to_canonical())
-}
-
-/// The address as `user_info` shows it: the last octet zeroed, of IPv6 the last 80 bits
-/// (spec 1.6).
-pub fn masked(address: IpAddr) -> IpAddr {
-    prefix(address, 24, 48)
-}
-
-/// What a rate limit counts by: an IPv4 address, an IPv6 /64 (spec 05, PIN failures).
-pub fn rate_key(address: IpAddr) -> IpAddr {
-    prefix(address, 32, 64)
-}
-
-/// What a rate limit counts by while an extension is under attack: IPv4 /24, IPv6 /48 (spec 05).
-pub fn tightened_rate_key(address: IpAddr) -> IpAddr {
-    prefix(address, 24, 48)
-}
-
-fn prefix(address: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(32 - v4_bits).unwrap_or(0);
-            Ipv4Addr::from_bits(address.to_bits() & mask).into()
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - v6_bits).unwrap_or(0);
-            Ipv6Addr::from_bits(address.to_bits() & mask).into()
-        }
-    }
 }
 
 #[cfg(test)]
@@ -285,23 +256,6 @@ mod tests {
         assert_eq!(of("10.0.0.1", &beyond), "10.0.0.9");
     }
 
-    #[test]
-    fn addresses_are_masked_and_grouped_as_the_spec_says() {
-        let v4: IpAddr = "203.0.113.77".parse().unwrap();
-        let v6: IpAddr = "2001:db8:1:2:3:4:5:6".parse().unwrap();
-        let mapped: IpAddr = "::ffff:203.0.113.77".parse().unwrap();
-        let show = |f: fn(IpAddr) -> IpAddr| [v4, v6, mapped].map(|a| f(a).to_string());
-        assert_eq!(show(masked), ["203.0.113.0", "2001:db8:1::", "203.0.113.0"]);
-        assert_eq!(
-            show(rate_key),
-            ["203.0.113.77", "2001:db8:1:2::", "203.0.113.77"]
-        );
-        assert_eq!(
-            show(tightened_rate_key),
-            ["203.0.113.0", "2001:db8:1::", "203.0.113.0"]
-        );
-    }
-
     proptest! {
         #[test]
         fn arbitrary_headers_never_panic_and_an_untrusted_peer_stays_itself(
@@ -323,7 +277,7 @@ mod tests {
             for header in [ForwardedHeader::Auto, ForwardedHeader::XForwardedFor, ForwardedHeader::Forwarded] {
                 let resolver = resolver(header);
                 prop_assert_eq!(resolver.of(SocketAddr::new(untrusted, 1), &headers), untrusted);
-                let _ = masked(resolver.of(SocketAddr::new(trusted, 1), &headers));
+                let _ = resolver.of(SocketAddr::new(trusted, 1), &headers);
             }
         }
     }

@@ -41,8 +41,6 @@ pub use io::Io;
 pub use limits::LiveLimits;
 pub use open_files::{FilePermit, OpenFiles};
 pub use outbound::SlotKey;
-pub use quota::{
-    AddressKey, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_EXTENSION_MAX, Permit, Quota,
-};
+pub use quota::{AddressKey, Permit, Quota};
 pub use rate::{RateLimit, RequestRate, TokenBucket, Verdict};
 pub use session::{CloseReason, Session, Tag};

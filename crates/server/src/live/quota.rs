@@ -8,11 +8,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// Connections one source address may hold (spec 5).
-pub const CONNECTIONS_PER_ADDRESS_MAX: u32 = 2_000;
-/// Connections one extension may hold (spec 5).
-pub const CONNECTIONS_PER_EXTENSION_MAX: u32 = 200_000;
-
 const SHARDS: usize = 16;
 
 /// A source address as limits see it: an IPv6 address stands for its /64.
