@@ -207,10 +207,12 @@ impl Core {
 
     /// Takes one from the rate of a REST caller (`spec 5`).
     pub fn take_rest(&self, caller: &Caller) -> Result<(), Error> {
-        let (stage, client_id) = (caller.stage.as_str(), caller.client_id().as_str());
-        self.rates
-            .rest
-            .take([stage, "/", client_id, "/", caller.voter_identity()].concat())
+        self.rates.rest.take(rate_key(caller))
+    }
+
+    /// Takes one from the rate of somebody who votes (`spec 5`).
+    pub(crate) fn take_vote(&self, caller: &Caller) -> Result<(), Error> {
+        self.rates.votes.take(rate_key(caller))
     }
 
     /// Re-reads the registry if it changed; answers with the extensions that went.
@@ -323,4 +325,10 @@ impl Core {
             self.rates.tidy();
         }
     }
+}
+
+/// Whom a rate counts: stage, extension and voter identity.
+fn rate_key(caller: &Caller) -> String {
+    let (stage, client_id) = (caller.stage.as_str(), caller.client_id().as_str());
+    [stage, "/", client_id, "/", caller.voter_identity()].concat()
 }

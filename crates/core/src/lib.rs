@@ -6,6 +6,7 @@
 
 mod bus;
 mod caller;
+mod combine;
 pub mod config;
 mod core;
 pub mod documents;
@@ -30,7 +31,7 @@ mod world;
 pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};
 pub use caller::{Caller, Revocable};
 pub use core::{Core, CoreOptions, CoreStats, Ended, Notice};
-pub use error::{Error, TokenFault};
+pub use error::{Error, Refusal, TokenFault};
 pub use identity::{user_ids, user_info};
 pub use limits::{Lifetimes, Limits, Rate};
 pub use presence::{Presence, Present};
