@@ -17,6 +17,7 @@ pub mod json_store;
 mod keys;
 mod limits;
 pub mod pairing;
+pub mod polls;
 mod presence;
 mod random;
 mod rate;

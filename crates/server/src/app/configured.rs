@@ -56,6 +56,7 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             ..Limits::default()
         },
         auto_register,
+        ..CoreOptions::default()
     }
 }
 
