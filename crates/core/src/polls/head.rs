@@ -67,13 +67,7 @@ impl Head {
     }
 
     pub(super) const fn status(&self, now_ms: i64) -> PollStatus {
-        if self.ends_at_ms != 0 && now_ms >= self.ends_at_ms {
-            PollStatus::Expired
-        } else if now_ms < self.starts_at_ms {
-            PollStatus::Pending
-        } else {
-            PollStatus::Active
-        }
+        status_at((self.starts_at_ms, self.ends_at_ms), now_ms)
     }
 
     pub(super) fn takes_votes(&self, now_ms: i64) -> bool {
@@ -139,6 +133,17 @@ impl Head {
             ends_in: 0,
             status: self.status(now_ms),
         }
+    }
+}
+
+/// How far a poll is that starts and ends at these moments; 0 for none.
+pub(super) const fn status_at((starts_at_ms, ends_at_ms): (i64, i64), now_ms: i64) -> PollStatus {
+    if ends_at_ms != 0 && now_ms >= ends_at_ms {
+        PollStatus::Expired
+    } else if now_ms < starts_at_ms {
+        PollStatus::Pending
+    } else {
+        PollStatus::Active
     }
 }
 

@@ -187,9 +187,9 @@ impl Polls {
                 Step::Commit(commit, event, outcome) => {
                     let committed = self.world.try_commit(commit).await;
                     // Unknown is not undone: who subscribed is told what the store holds.
-                    let told = committed.inspect_err(|_| self.announce(place, event))?;
-                    if told.is_some() {
-                        self.announce(place, event);
+                    let told = committed.inspect_err(|_| self.announce(place, event, 0))?;
+                    if let Some(version) = told {
+                        self.announce(place, event, version);
                         return Ok(outcome);
                     }
                 }

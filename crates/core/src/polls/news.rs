@@ -35,14 +35,18 @@ pub struct PollNews {
     pub place: PollPlace,
     /// What happened.
     pub event: PollEvent,
+    /// The version of the commit; whoever reads an older one has not seen it. 0 where nobody knows
+    /// whether it happened.
+    pub version: u64,
 }
 
 impl Polls {
     /// Tells everybody, after the commit.
-    pub(super) fn announce(&self, place: &PollPlace, event: PollEvent) {
+    pub(super) fn announce(&self, place: &PollPlace, event: PollEvent, version: u64) {
         let news = PollNews {
             place: place.clone(),
             event,
+            version,
         };
         match serde_json::to_vec(&news) {
             Ok(payload) => self.world.bus.publish(Message {

@@ -1,10 +1,10 @@
 //! What polls tell.
 
-use crowdlink_protocol::{ClientId, PollConfig, PollReport, Stage, VoteStatistics};
+use crowdlink_protocol::{ClientId, PollConfig, PollReport, PollStatus, Stage, VoteStatistics};
 use crowdlink_store::SCAN_PAGE_RECORDS_MAX;
 
 use super::Polls;
-use super::head::{Definition, Head};
+use super::head::{Definition, Head, status_at};
 use super::place::{KIND, PollPlace, scope_prefix};
 use super::records::{BALLOTS, DEFINITIONS, HEADS, Rows};
 use super::vote::{Operation, Voted};
@@ -24,6 +24,20 @@ pub struct PollTimes {
     pub ends_at_ms: i64,
     /// Whether somebody told what it asks.
     pub defined: bool,
+}
+
+impl PollTimes {
+    /// How far the poll is at a moment (Unix ms).
+    pub const fn status(&self, now_ms: i64) -> PollStatus {
+        status_at((self.starts_at_ms, self.ends_at_ms), now_ms)
+    }
+
+    /// When it begins or ends next (Unix ms).
+    pub fn next_turn_ms(&self, now_ms: i64) -> Option<i64> {
+        let turns = [self.starts_at_ms, self.ends_at_ms].into_iter();
+        let ahead = turns.filter(|at_ms| *at_ms > now_ms).min();
+        ahead.filter(|_| self.status(now_ms) != PollStatus::Expired)
+    }
 }
 
 impl From<&Head> for PollTimes {
@@ -46,6 +60,8 @@ pub struct PollSnapshot {
     pub report: PollReport,
     /// Its numbers.
     pub numbers: VoteStatistics,
+    /// The newest commit that it shows, see [`super::PollNews`].
+    pub version: u64,
 }
 
 /// The report on a poll (`spec 2.6`); 404 where there is neither poll nor vote.
@@ -173,6 +189,7 @@ impl Polls {
             times: PollTimes::from(&head),
             report: PollReport::new(shown, head.defined, &numbers),
             numbers,
+            version: loaded.newest,
         }))
     }
 }

@@ -236,11 +236,11 @@ impl Polls {
             let commit = self.commit_of(place, &loaded, &draft, opening)?;
             let committed = self.world.try_commit(commit).await;
             // Unknown is not undone: who subscribed is told what the store holds.
-            let told = committed.inspect_err(|_| self.announce(place, PollEvent::Voted))?;
-            if told.is_none() {
+            let told = committed.inspect_err(|_| self.announce(place, PollEvent::Voted, 0))?;
+            let Some(version) = told else {
                 return Ok(None);
-            }
-            self.announce(place, PollEvent::Voted);
+            };
+            self.announce(place, PollEvent::Voted, version);
         }
         drop(adding);
         Ok(Some(counted.into_iter().map(outcome).collect()))
