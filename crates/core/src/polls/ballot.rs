@@ -7,7 +7,7 @@ use super::tally::Tally;
 use crate::error::Refusal;
 
 /// The heaviest that a voter's vote can become.
-pub(super) const WEIGHT_MAX: i64 = 1_000_000;
+pub(super) const WEIGHT_MAX: u64 = 1_000_000;
 
 /// Votes of one voter for one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@
 //! checks the head: a vote that was answered counts in the run of that moment, on every node.
 
 mod ballot;
+mod count;
 mod head;
 mod log;
 mod manage;
