@@ -260,6 +260,7 @@ impl Core {
             }
             polls::TOPIC => {
                 let news = serde_json::from_slice(&message.payload).ok()?;
+                self.polls.hear(&news);
                 Some(Heard::Notice(Notice::Poll(news)))
             }
             _ => None,
