@@ -99,6 +99,12 @@ pub struct Limits {
     pub extension_viewer_bytes_max: usize,
     /// A value of the JSON store, minified.
     pub json_store_bytes_max: usize,
+    /// The message text of a broadcast, minified.
+    pub broadcast_bytes_max: usize,
+    /// `data` of a game's broadcast, minified.
+    pub broadcast_data_bytes_max: usize,
+    /// One encoded message to viewers, or one part of it.
+    pub viewer_message_bytes_max: usize,
     /// Nesting of a document, its root being 1.
     pub json_depth_max: usize,
     /// Keys of one object.
@@ -130,6 +136,9 @@ impl Default for Limits {
             viewer_bytes_max: 32 * 1_024,
             extension_viewer_bytes_max: 32 * 1_024,
             json_store_bytes_max: 2_048,
+            broadcast_bytes_max: 80 * 1_024,
+            broadcast_data_bytes_max: 8 * 1_024,
+            viewer_message_bytes_max: 5_000,
             json_depth_max: crowdlink_protocol::JSON_DEPTH_MAX,
             json_object_keys_max: crowdlink_protocol::JSON_OBJECT_KEYS_MAX,
             patch_ops_max: crate::documents::PATCH_OPS_MAX,

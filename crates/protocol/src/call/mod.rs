@@ -1,11 +1,13 @@
 //! The second step: a request becomes a typed call, once; nothing below looks at strings.
 
 mod authenticate;
+mod broadcast;
 mod config;
 mod data;
 mod state;
 
 pub use authenticate::{Authenticate, Credential};
+pub use broadcast::BroadcastCall;
 pub use config::{ConfigCall, ConfigTopic, ReadableConfig};
 pub use data::Json;
 pub use state::{StateCall, StateTopic};
@@ -25,6 +27,8 @@ pub enum Call<'a> {
     State(StateCall<'a>),
     /// Configuration (`spec 2.5`).
     Config(ConfigCall<'a>),
+    /// An event for viewers (`spec 2.7`).
+    Broadcast(BroadcastCall<'a>),
 }
 
 /// How much of an unknown name a refusal repeats, in characters: a frame of ours must not outgrow
@@ -75,6 +79,7 @@ impl<'a> Call<'a> {
                 Some(call) => Ok(Self::Config(call)),
                 None => Err(unknown(request)),
             },
+            ("broadcast", "") => BroadcastCall::parse(request).map(Self::Broadcast),
             _ => Err(unknown(request)),
         }
     }
