@@ -5,6 +5,7 @@ use crowdlink_core::{CoreOptions, Lifetimes, Limits, Rate};
 use crate::gamelink::GameLimits;
 use crate::live::{LiveLimits, RequestRate};
 use crate::settings::Settings;
+use crate::viewer::ViewerLimits;
 
 /// What core wants of the settings.
 pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
@@ -35,6 +36,9 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             viewer_bytes_max: settings.limits.viewer_document_bytes_max,
             extension_viewer_bytes_max: settings.limits.extension_viewer_document_bytes_max,
             json_store_bytes_max: settings.limits.json_store_value_bytes_max,
+            broadcast_bytes_max: settings.limits.broadcast_bytes_max,
+            broadcast_data_bytes_max: settings.limits.broadcast_data_bytes_max,
+            viewer_message_bytes_max: settings.limits.platform_message_bytes_max,
             json_depth_max: settings.limits.json_depth_max,
             json_object_keys_max: settings.limits.json_object_keys_max,
             patch_ops_max: settings.limits.patch_ops_max,
@@ -63,10 +67,25 @@ pub(super) fn game_limits(settings: &Settings) -> GameLimits {
     GameLimits {
         message_bytes_max: settings.limits.frame_in_bytes_max,
         unauthenticated_ms_max: settings.timeouts.game_authentication_ms_max,
-        requests: RequestRate {
-            per_s: settings.rates.socket_requests_per_s_max,
-            burst: settings.rates.socket_requests_burst_max,
-            refused_ms_max: settings.rates.socket_overload_ms_max,
-        },
+        requests: requests(settings),
+    }
+}
+
+/// What viewers' connections want of the settings.
+pub(super) fn viewer_limits(settings: &Settings) -> ViewerLimits {
+    let timeouts = &settings.timeouts;
+    ViewerLimits {
+        authorization_ms_max: timeouts.viewer_authorization_ms_max,
+        pusher_activity_ms: timeouts.pusher_activity_ms,
+        pusher_pong_ms_max: timeouts.pusher_pong_ms_max,
+        requests: requests(settings),
+    }
+}
+
+fn requests(settings: &Settings) -> RequestRate {
+    RequestRate {
+        per_s: settings.rates.socket_requests_per_s_max,
+        burst: settings.rates.socket_requests_burst_max,
+        refused_ms_max: settings.rates.socket_overload_ms_max,
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod authorized;
 mod body;
+mod broadcast;
 mod config;
 mod cors;
 mod document;
@@ -66,6 +67,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(state::routes())
         .merge(config::routes())
         .merge(json_store::routes())
+        .merge(broadcast::routes())
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.
