@@ -5,7 +5,7 @@ use crowdlink_server::listen::EdgeName;
 use serde_json::{Value, json};
 
 use super::listener::{Assembly, Listener};
-use super::{EXTENSION, Incoming, SECRET, Server, claims, sign};
+use super::{EXTENSION, SECRET, Server, claims, sign};
 
 /// A viewer who listens.
 pub struct Viewer {
@@ -27,13 +27,12 @@ pub struct Told {
 impl Viewer {
     /// A viewer of the sandbox in a channel, or with `None` one who hears only what goes to all.
     pub async fn of(server: &Server, channel: Option<&str>) -> Self {
-        let jwt = match channel {
-            Some(channel) => server.token("viewer", channel, "77").await,
-            None => {
-                let mut claims = claims("backend", "all");
-                claims["allowed_stage"] = json!("sandbox");
-                sign(&claims, SECRET)
-            }
+        let jwt = if let Some(channel) = channel {
+            server.token("viewer", channel, "77").await
+        } else {
+            let mut claims = claims("backend", "all");
+            claims["allowed_stage"] = json!("sandbox");
+            sign(&claims, SECRET)
         };
         let mut viewer = Self::with(server, Stage::Sandbox, EXTENSION, &jwt).await;
         viewer.in_channel = channel.is_some();
@@ -115,15 +114,6 @@ impl Viewer {
             target,
             event: event.strip_prefix(&self.scope).unwrap().to_owned(),
             data: message["data"].clone(),
-        }
-    }
-
-    /// The code the server closes with, whatever it tells before.
-    pub async fn closed(&mut self) -> Option<u16> {
-        loop {
-            if let Incoming::Closed(code) = self.socket.next().await {
-                return code;
-            }
         }
     }
 }
