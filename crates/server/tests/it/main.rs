@@ -18,6 +18,7 @@ mod binary_frames;
 mod bodies;
 mod broadcast;
 mod broadcast_in_games;
+mod broadcast_nodes;
 mod broadcast_sizes;
 mod combining;
 mod command_line;
