@@ -16,9 +16,11 @@ use crate::error::Error;
 use crate::guess::Guesses;
 use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
+use crate::polls::{self, PollNews, Polls};
 use crate::presence::Presence;
 use crate::rate::Rates;
 use crate::registry::{self, AddExtension, Extension, Registry};
+use crate::runs;
 use crate::shared::{CHANGED_TOPIC, Changed, Place, SharedDocuments, Snapshot};
 use crate::tokens::{self, Askers, Revocations, Verdicts};
 use crate::world::World;
@@ -39,6 +41,9 @@ pub struct CoreOptions {
     pub limits: Limits,
     /// Whether the sandbox registers client ids that it does not know: for development.
     pub auto_register: bool,
+    /// The number of this node among those of a cluster. Nodes of one number are right all the
+    /// same, and in each other's way.
+    pub node: u32,
 }
 
 /// The domain. Feature functions take it as their first argument.
@@ -56,6 +61,7 @@ pub struct Core {
     pub(crate) askers: Askers,
     pub(crate) presence: Presence,
     pub(crate) shared: Arc<SharedDocuments>,
+    pub(crate) polls: Arc<Polls>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
 }
 
@@ -81,6 +87,8 @@ pub enum Notice {
     JsonStoreWritten(JsonStoreWritten),
     /// Somebody broadcast: tell the viewers.
     Broadcast(Broadcast),
+    /// Something happened to a poll.
+    Poll(PollNews),
     /// Word of some changes was lost: look at everything that is subscribed.
     MayHaveChanged,
 }
@@ -110,6 +118,7 @@ impl Core {
         let core = Arc::new(Self {
             rates: Rates::new(&options.limits, &world.clock),
             shared: SharedDocuments::new(world.clone()),
+            polls: Polls::new(world.clone(), &options),
             world,
             lifetimes: options.lifetimes,
             limits: options.limits,
@@ -210,10 +219,12 @@ impl Core {
 
     /// Takes one from the rate of a REST caller (`spec 5`).
     pub fn take_rest(&self, caller: &Caller) -> Result<(), Error> {
-        let (stage, client_id) = (caller.stage.as_str(), caller.client_id().as_str());
-        self.rates
-            .rest
-            .take([stage, "/", client_id, "/", caller.voter_identity()].concat())
+        self.rates.rest.take(rate_key(caller))
+    }
+
+    /// Takes one from the rate of somebody who votes (`spec 5`).
+    pub(crate) fn take_vote(&self, caller: &Caller) -> Result<(), Error> {
+        self.rates.votes.take(rate_key(caller))
     }
 
     /// Re-reads the registry if it changed; answers with the extensions that went.
@@ -254,6 +265,10 @@ impl Core {
                 let broadcast = serde_json::from_slice(&message.payload).ok()?;
                 Some(Heard::Notice(Notice::Broadcast(broadcast)))
             }
+            polls::TOPIC => {
+                let news = serde_json::from_slice(&message.payload).ok()?;
+                Some(Heard::Notice(Notice::Poll(news)))
+            }
             _ => None,
         }
     }
@@ -262,8 +277,23 @@ impl Core {
     /// connections. Runs until it is dropped.
     pub async fn run(&self, notify: impl Fn(Notice)) {
         let missed = Notify::new();
-        // Two loops: a store that is slow must not hold back what the bus carries.
-        tokio::join!(self.listen(&notify, &missed), self.look(&notify, &missed));
+        // Loops of their own: a store that is slow must not hold back what the bus carries, nor
+        // what is removed at leisure hold back what is looked at every second.
+        tokio::join!(
+            self.listen(&notify, &missed),
+            self.look(&notify, &missed),
+            self.sweep_runs()
+        );
+    }
+
+    /// Removes rows of dead runs, every minute.
+    async fn sweep_runs(&self) {
+        loop {
+            self.world.clock.sleep_ms(runs::SWEEP_MS).await;
+            if let Err(error) = runs::sweep(&self.world).await {
+                tracing::warn!(%error, "rows of dead runs could not be removed");
+            }
+        }
     }
 
     async fn listen(&self, notify: &impl Fn(Notice), missed: &Notify) {
@@ -330,4 +360,10 @@ impl Core {
             self.rates.tidy();
         }
     }
+}
+
+/// Whom a rate counts: stage, extension and voter identity.
+fn rate_key(caller: &Caller) -> String {
+    let (stage, client_id) = (caller.stage.as_str(), caller.client_id().as_str());
+    [stage, "/", client_id, "/", caller.voter_identity()].concat()
 }

@@ -50,6 +50,8 @@ pub enum Error {
     RefreshInvalid,
     /// An access token that a game cannot authenticate with.
     JwtInvalid,
+    /// A request that the state of things does not allow. Programs know the sentence.
+    Refused(Refusal),
     /// Too often.
     RateLimited {
         /// When it is worth another try.
@@ -76,6 +78,79 @@ pub enum TokenFault {
     Malformed,
     /// Made for another extension.
     OtherExtension,
+}
+
+/// What the state of things does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// A vote beyond what statistics count (`spec 3.6`).
+    ValueOutOfBounds,
+    /// A poll that has not begun, has ended, or is disabled.
+    PollClosed,
+    /// One vote more than a voter has, or one without the shared identity that the poll wants.
+    UnacceptableVote,
+    /// A question that takes no votes now (`spec 3.7`).
+    QuestionLocked,
+    /// No shared user id (`spec 3.8`).
+    UserIdNotShared,
+    /// Marked for fewer codes.
+    NotEligible,
+    /// Every code has gone to somebody.
+    NoCodesLeft,
+    /// Fewer coins than that (`spec 3.9`).
+    NotEnoughCoins,
+    /// Another price than the buyer saw.
+    PriceChanged,
+    /// An action of which none is left (`spec 2.13`).
+    SoldOut,
+    /// An action that is not offered now.
+    NotAvailable,
+}
+
+impl Refusal {
+    const fn status(self) -> u16 {
+        match self {
+            Self::ValueOutOfBounds
+            | Self::PollClosed
+            | Self::UnacceptableVote
+            | Self::QuestionLocked
+            | Self::NotEnoughCoins => 400,
+            Self::UserIdNotShared | Self::NotEligible => 403,
+            Self::NoCodesLeft | Self::PriceChanged | Self::SoldOut | Self::NotAvailable => 409,
+        }
+    }
+
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::ValueOutOfBounds => "Value out of bounds",
+            Self::PollClosed => "poll is closed",
+            Self::UnacceptableVote => "unacceptable vote",
+            Self::QuestionLocked => "question is not open for votes",
+            Self::UserIdNotShared => "requires a shared user id",
+            Self::NotEligible => "not eligible",
+            Self::NoCodesLeft => "no codes left",
+            Self::NotEnoughCoins => "not enough coins",
+            Self::PriceChanged => "price changed",
+            Self::SoldOut => "sold out",
+            Self::NotAvailable => "not available",
+        }
+    }
+
+    const fn info(self) -> &'static str {
+        match self {
+            Self::ValueOutOfBounds => "values are from -1000 to 1000",
+            Self::PollClosed => "it has not begun, has ended or is disabled; nothing was counted",
+            Self::UnacceptableVote => {
+                "the poll allows this voter no such vote; nothing was counted"
+            }
+            Self::QuestionLocked => "only an unlocked question takes votes; nothing was counted",
+            Self::UserIdNotShared => "ask the viewer to share their identity",
+            Self::NotEligible => "mark the user for this prize first",
+            Self::NoCodesLeft => "upload more codes",
+            Self::PriceChanged => "read the price again; nothing was bought",
+            Self::NotEnoughCoins | Self::SoldOut | Self::NotAvailable => "nothing was bought",
+        }
+    }
 }
 
 impl TokenFault {
@@ -119,6 +194,7 @@ impl Error {
             | Self::PinInvalid
             | Self::RefreshInvalid
             | Self::JwtInvalid => 400,
+            Self::Refused(refusal) => refusal.status(),
             Self::PreconditionFailed => 412,
             Self::TooLarge { .. } => 413,
             Self::NotFound(_) => 404,
@@ -137,6 +213,7 @@ impl Error {
             404 => "Not Found",
             405 => "Method Not Allowed",
             408 => "Request Timeout",
+            409 => "Conflict",
             412 => "Precondition Failed",
             413 => "Payload Too Large",
             429 => "Too Many Requests",
@@ -169,6 +246,7 @@ impl Error {
             }
             Self::RefreshInvalid => "Invalid refresh token".into(),
             Self::JwtInvalid => "Invalid token".into(),
+            Self::Refused(refusal) => refusal.reason().into(),
             Self::RateLimited { .. } => "Too many requests".into(),
             Self::Internal(_) => {
                 "An internal error prevented the server from processing the request".into()
@@ -195,6 +273,7 @@ impl Error {
             Self::RequestTimeout => "send the request again".into(),
             Self::PinInvalid | Self::CredentialInvalid => "ask for a new PIN".into(),
             Self::RefreshInvalid | Self::JwtInvalid => "pair again with a PIN".into(),
+            Self::Refused(refusal) => refusal.info().into(),
             Self::RateLimited { retry_after_ms } => {
                 format!("try again in {} s", retry_after_ms.div_ceil(1_000)).into()
             }
@@ -215,6 +294,12 @@ impl Error {
     /// Whether the fault is ours.
     pub const fn is_ours(&self) -> bool {
         matches!(self, Self::Internal(_))
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 

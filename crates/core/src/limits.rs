@@ -17,6 +17,14 @@ pub struct Lifetimes {
     pub state_ms: u64,
     /// A value of the JSON store.
     pub json_store_ms: u64,
+    /// An accumulated value, from the last one under its id.
+    pub accumulate_ms: u64,
+    /// A ranking, from its last entry.
+    pub rank_ms: u64,
+    /// A poll and its votes, from the last vote.
+    pub votes_ms: u64,
+    /// A set of codes.
+    pub codes_ms: u64,
     /// Clock skew tolerated in tokens.
     pub clock_skew_ms: u64,
 }
@@ -32,6 +40,10 @@ impl Default for Lifetimes {
             exchange_ms: 30 * 60 * 1_000,
             state_ms: 30 * DAY_MS,
             json_store_ms: 14 * DAY_MS,
+            accumulate_ms: DAY_MS,
+            rank_ms: DAY_MS,
+            votes_ms: 7 * DAY_MS,
+            codes_ms: 90 * DAY_MS,
             clock_skew_ms: 30_000,
         }
     }
@@ -73,6 +85,8 @@ impl Rate {
 pub struct Limits {
     /// REST calls of one caller.
     pub rest: Rate,
+    /// Votes of one caller.
+    pub votes: Rate,
     /// PINs made by one channel.
     pub pin_channel: Rate,
     /// PINs made by one address.
@@ -105,6 +119,24 @@ pub struct Limits {
     pub broadcast_data_bytes_max: usize,
     /// One encoded message to viewers, or one part of it.
     pub viewer_message_bytes_max: usize,
+    /// A value to accumulate, minified.
+    pub accumulate_bytes_max: usize,
+    /// Entries of one answer of accumulate.
+    pub accumulate_entries_max: usize,
+    /// A key to rank.
+    pub rank_key_bytes_max: usize,
+    /// `user_data` of a poll, minified.
+    pub poll_user_data_bytes_max: usize,
+    /// Prompt of a poll.
+    pub poll_prompt_bytes_max: usize,
+    /// One option of a poll.
+    pub poll_option_bytes_max: usize,
+    /// Options of a poll.
+    pub poll_options_max: usize,
+    /// Polls of a channel: so many defined, and so many that votes opened.
+    pub polls_per_channel_max: usize,
+    /// The same of an extension (`global`).
+    pub polls_per_extension_max: usize,
     /// Nesting of a document, its root being 1.
     pub json_depth_max: usize,
     /// Keys of one object.
@@ -123,6 +155,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             rest: Rate::per_second(50, 200),
+            votes: Rate::per_second(20, 60),
             pin_channel: Rate::per_minute(10),
             pin_address: Rate::per_minute(10),
             pin_extension: Rate::per_minute(120),
@@ -139,6 +172,15 @@ impl Default for Limits {
             broadcast_bytes_max: 80 * 1_024,
             broadcast_data_bytes_max: 8 * 1_024,
             viewer_message_bytes_max: 5_000,
+            accumulate_bytes_max: 256,
+            accumulate_entries_max: 10_000,
+            rank_key_bytes_max: 256,
+            poll_user_data_bytes_max: 4_096,
+            poll_prompt_bytes_max: 512,
+            poll_option_bytes_max: 256,
+            poll_options_max: 64,
+            polls_per_channel_max: 1_000,
+            polls_per_extension_max: 1_000,
             json_depth_max: crowdlink_protocol::JSON_DEPTH_MAX,
             json_object_keys_max: crowdlink_protocol::JSON_OBJECT_KEYS_MAX,
             patch_ops_max: crate::documents::PATCH_OPS_MAX,

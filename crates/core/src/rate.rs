@@ -93,6 +93,7 @@ impl KeyedRate {
 #[derive(Debug)]
 pub(crate) struct Rates {
     pub(crate) rest: KeyedRate,
+    pub(crate) votes: KeyedRate,
     pub(crate) pin_channel: KeyedRate,
     pub(crate) pin_address: KeyedRate,
     pub(crate) pin_extension: KeyedRate,
@@ -103,6 +104,7 @@ impl Rates {
         let keyed = |rate| KeyedRate::new(rate, clock);
         Self {
             rest: keyed(limits.rest),
+            votes: keyed(limits.votes),
             pin_channel: keyed(limits.pin_channel),
             pin_address: keyed(limits.pin_address),
             pin_extension: keyed(limits.pin_extension),
@@ -113,6 +115,7 @@ impl Rates {
     pub(crate) fn tidy(&self) {
         for rate in [
             &self.rest,
+            &self.votes,
             &self.pin_channel,
             &self.pin_address,
             &self.pin_extension,

@@ -9,6 +9,7 @@ mod claims;
 mod envelope;
 mod ids;
 mod path;
+mod poll;
 mod reply;
 mod rest;
 mod role;
@@ -17,12 +18,16 @@ mod stage;
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
     Authenticate, BroadcastCall, Call, CallError, ConfigCall, ConfigTopic, Credential, Json,
-    ReadableConfig, StateCall, StateTopic,
+    PollCall, PollTopic, ReadableConfig, StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
 pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
 pub use path::{SocketPath, SocketPathError, Version};
+pub use poll::{
+    FieldError, POLL_COUNTERS, PollConfig, PollConfigChange, PollDefinitionChange, PollHead,
+    PollReport, PollStatus, VoteReport, VoteStatistics,
+};
 pub use reply::{ErrorItem, Meta, encode_data, encode_errors, encode_event};
 pub use rest::{
     AuthtokenBody, ErrorBody, Grant, Grants, PairingToken, Pin, PinExists, Token, Tokens, UserIds,

@@ -1,30 +1,21 @@
 //! Writes that wait for one document are applied together.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use crowdlink_store::{Commit, Expect};
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
 
 use super::cache::{DocumentCache, Snapshot};
 use super::change::{Change, IfMatch, apply};
 use super::place::{Changed, Place};
 use crate::bus::Message;
+use crate::combine::{Apply, Combiner};
 use crate::documents::{Bounds, Document};
 use crate::error::Error;
 use crate::world::{CONFLICT_TRIES_MAX, World};
 
 /// Where the bus carries [`Changed`].
 pub(crate) const CHANGED_TOPIC: &str = "changed";
-/// Writes of one document that are applied as one commit.
-const COMBINED_WRITES_MAX: usize = 256;
-/// Writes of one document that may wait.
-const WAITING_WRITES_MAX: usize = 4_096;
-/// When a write that found too many waiting may come again.
-const RETRY_AFTER_MS: u64 = 1_000;
-
 /// What a write must obey and how long what it writes lives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
@@ -51,11 +42,11 @@ pub struct Written {
 
 type Answer = Result<Written, Error>;
 
+/// A change that waits for its turn.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     change: Change,
     if_match: Option<IfMatch>,
-    answer: oneshot::Sender<Answer>,
 }
 
 /// Documents, their cache and the writes that wait for them.
@@ -63,8 +54,27 @@ struct Waiting {
 pub(crate) struct SharedDocuments {
     pub(super) world: World,
     pub(super) cache: DocumentCache,
-    /// A key is here while somebody works on it.
-    waiting: Mutex<HashMap<String, Vec<Waiting>>>,
+    writes: Arc<Combiner<Waiting, Written>>,
+}
+
+/// Applies the writes of one document.
+struct Writer {
+    shared: Arc<SharedDocuments>,
+    key: String,
+    place: Place,
+    terms: Terms,
+}
+
+impl Apply<Waiting, Written> for Writer {
+    async fn apply(&mut self, batch: &[Waiting]) -> Vec<Answer> {
+        let Self {
+            shared,
+            key,
+            place,
+            terms,
+        } = self;
+        shared.apply_batch(key, place, *terms, batch).await
+    }
 }
 
 /// A document while a batch of writes is applied to it.
@@ -80,7 +90,7 @@ impl SharedDocuments {
         Arc::new(Self {
             world,
             cache: DocumentCache::new(),
-            waiting: Mutex::default(),
+            writes: Combiner::new(),
         })
     }
 
@@ -103,65 +113,14 @@ impl SharedDocuments {
         change: Change,
         if_match: Option<IfMatch>,
     ) -> Answer {
-        let key = place.key();
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting {
-            change,
-            if_match,
-            answer,
+        let writer = || Writer {
+            shared: Arc::clone(self),
+            key: place.key(),
+            place: place.clone(),
+            terms,
         };
-        let first = {
-            let mut queues = self.waiting.lock();
-            match queues.get_mut(&key) {
-                Some(queue) if queue.len() >= WAITING_WRITES_MAX => {
-                    return Err(Error::RateLimited {
-                        retry_after_ms: RETRY_AFTER_MS,
-                    });
-                }
-                Some(queue) => {
-                    queue.push(waiting);
-                    false
-                }
-                None => {
-                    queues.insert(key.clone(), vec![waiting]);
-                    true
-                }
-            }
-        };
-        if first {
-            // In a task of its own: the caller may go away, those who wait behind it may not.
-            let (shared, place) = (Arc::clone(self), place.clone());
-            tokio::spawn(async move { shared.work(&key, &place, terms).await });
-        }
-        let gone = |_| {
-            Err(Error::Internal(
-                "the writer of a document is gone".to_owned(),
-            ))
-        };
-        answered.await.unwrap_or_else(gone)
-    }
-
-    /// Applies batches until nobody waits any more.
-    async fn work(&self, key: &str, place: &Place, terms: Terms) {
-        loop {
-            let batch = {
-                let mut queues = self.waiting.lock();
-                let Some(queue) = queues.get_mut(key) else {
-                    return;
-                };
-                if queue.is_empty() {
-                    queues.remove(key);
-                    return;
-                }
-                let rest = queue.split_off(queue.len().min(COMBINED_WRITES_MAX));
-                std::mem::replace(queue, rest)
-            };
-            let outcomes = self.apply_batch(key, place, terms, &batch).await;
-            for (waiting, outcome) in batch.into_iter().zip(outcomes) {
-                // Whoever has gone away does not hear of it.
-                let _ = waiting.answer.send(outcome);
-            }
-        }
+        let waiting = Waiting { change, if_match };
+        self.writes.submit(place.key(), waiting, writer).await
     }
 
     async fn apply_batch(

@@ -4,12 +4,14 @@ mod authenticate;
 mod broadcast;
 mod config;
 mod data;
+mod poll;
 mod state;
 
 pub use authenticate::{Authenticate, Credential};
 pub use broadcast::BroadcastCall;
 pub use config::{ConfigCall, ConfigTopic, ReadableConfig};
 pub use data::Json;
+pub use poll::{PollCall, PollTopic};
 pub use state::{StateCall, StateTopic};
 
 use crate::envelope::Request;
@@ -29,6 +31,8 @@ pub enum Call<'a> {
     Config(ConfigCall<'a>),
     /// An event for viewers (`spec 2.7`).
     Broadcast(BroadcastCall<'a>),
+    /// Polls (`spec 2.6`).
+    Poll(PollCall),
 }
 
 /// How much of an unknown name a refusal repeats, in characters: a frame of ours must not outgrow
@@ -80,6 +84,10 @@ impl<'a> Call<'a> {
                 None => Err(unknown(request)),
             },
             ("broadcast", "") => BroadcastCall::parse(request).map(Self::Broadcast),
+            (_, "poll") => match PollCall::parse(request)? {
+                Some(call) => Ok(Self::Poll(call)),
+                None => Err(unknown(request)),
+            },
             _ => Err(unknown(request)),
         }
     }

@@ -2,6 +2,7 @@
 
 use crowdlink_core::{CoreOptions, Lifetimes, Limits, Rate};
 
+use crate::events::PollRhythm;
 use crate::gamelink::GameLimits;
 use crate::live::{LiveLimits, RequestRate};
 use crate::settings::Settings;
@@ -19,10 +20,15 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             exchange_ms: lifetimes.exchange_ms,
             state_ms: lifetimes.state_ms,
             json_store_ms: lifetimes.json_store_ms,
+            accumulate_ms: lifetimes.accumulate_ms,
+            rank_ms: lifetimes.rank_ms,
+            votes_ms: lifetimes.votes_ms,
+            codes_ms: lifetimes.codes_ms,
             ..Lifetimes::default()
         },
         limits: Limits {
             rest: Rate::per_second(rates.rest_requests_per_s_max, rates.rest_requests_burst_max),
+            votes: Rate::per_second(rates.votes_per_s_max, rates.votes_burst_max),
             pin_channel: Rate::per_minute(rates.pins_per_channel_per_min_max),
             pin_address: Rate::per_minute(rates.open_pins_per_address_per_min_max),
             pin_extension: Rate::per_minute(rates.open_pins_per_extension_per_min_max),
@@ -39,6 +45,15 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             broadcast_bytes_max: settings.limits.broadcast_bytes_max,
             broadcast_data_bytes_max: settings.limits.broadcast_data_bytes_max,
             viewer_message_bytes_max: settings.limits.platform_message_bytes_max,
+            accumulate_bytes_max: settings.limits.accumulate_value_bytes_max,
+            accumulate_entries_max: settings.limits.accumulate_page_entries_max,
+            rank_key_bytes_max: settings.limits.rank_key_bytes_max,
+            poll_user_data_bytes_max: settings.limits.poll_user_data_bytes_max,
+            poll_prompt_bytes_max: settings.limits.poll_prompt_bytes_max,
+            poll_option_bytes_max: settings.limits.poll_option_bytes_max,
+            poll_options_max: settings.limits.poll_options_max,
+            polls_per_channel_max: settings.limits.polls_per_channel_max,
+            polls_per_extension_max: settings.limits.polls_per_extension_max,
             json_depth_max: settings.limits.json_depth_max,
             json_object_keys_max: settings.limits.json_object_keys_max,
             patch_ops_max: settings.limits.patch_ops_max,
@@ -46,6 +61,7 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             ..Limits::default()
         },
         auto_register,
+        ..CoreOptions::default()
     }
 }
 
@@ -87,5 +103,16 @@ fn requests(settings: &Settings) -> RequestRate {
         per_s: settings.rates.socket_requests_per_s_max,
         burst: settings.rates.socket_requests_burst_max,
         refused_ms_max: settings.rates.socket_overload_ms_max,
+    }
+}
+
+/// What the pump of polls wants of the settings.
+pub(super) fn poll_rhythm(settings: &Settings) -> PollRhythm {
+    let rates = &settings.rates;
+    PollRhythm {
+        games_ms_min: rates.poll_event_ms_min,
+        tail_ms_max: rates.poll_event_tail_ms_max,
+        viewers_ms_min: rates.vote_update_ms_min,
+        viewers_first_ms_max: rates.vote_update_first_ms_max,
     }
 }

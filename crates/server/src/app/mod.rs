@@ -112,7 +112,8 @@ impl App {
             settings.limits.platform_message_bytes_max,
             viewer_metrics.clone(),
         );
-        let pump = Pump::new(Arc::clone(&core), Arc::clone(&live), viewers);
+        let rhythm = configured::poll_rhythm(&settings);
+        let pump = Pump::new(Arc::clone(&core), Arc::clone(&live), viewers, rhythm);
         let shutdown = Shutdown::new();
         let ping_ms_max = settings.timeouts.store_ping_ms_max;
         let readiness = Readiness::new(
@@ -158,6 +159,7 @@ impl App {
                 notice @ (Notice::Changed(_)
                 | Notice::JsonStoreWritten(_)
                 | Notice::Broadcast(_)
+                | Notice::Poll(_)
                 | Notice::MayHaveChanged) => pump.notice(notice),
             };
             core.run(hear).await;

@@ -7,9 +7,11 @@
 
 mod due;
 mod frames;
+mod polls;
 mod pump;
 mod ways;
 
 pub use frames::game_topic;
+pub use polls::{PollRhythm, all_polls_topic, poll_topic};
 pub use pump::Pump;
 pub use ways::{Audience, Kind, ViewerEvent, ViewerMetrics, Viewers, WayLabel, WayOut};

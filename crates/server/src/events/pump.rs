@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::due::Due;
 use super::frames::{game_frame, game_topic, viewer_event};
+use super::polls::{PollPump, PollRhythm};
 use super::ways::{Audience, Kind, Viewers};
 use crate::live::{Live, SlotKey};
 
@@ -27,11 +28,12 @@ const RETRY_MS: u64 = 250;
 pub struct Pump {
     core: Arc<Core>,
     live: Arc<Live>,
-    viewers: Viewers,
+    viewers: Arc<Viewers>,
     due: Mutex<Due>,
     woken: Notify,
     /// What games subscribed to, and the version they heard of last.
     watched: Mutex<Watched>,
+    polls: Arc<PollPump>,
 }
 
 #[derive(Debug, Default)]
@@ -43,8 +45,21 @@ struct Watched {
 
 impl Pump {
     /// A pump at rest; [`Pump::run`] sets it going.
-    pub fn new(core: Arc<Core>, live: Arc<Live>, viewers: Viewers) -> Arc<Self> {
+    pub fn new(
+        core: Arc<Core>,
+        live: Arc<Live>,
+        viewers: Viewers,
+        rhythm: PollRhythm,
+    ) -> Arc<Self> {
+        let viewers = Arc::new(viewers);
+        let polls = PollPump::new(
+            Arc::clone(&core),
+            Arc::clone(&live),
+            Arc::clone(&viewers),
+            rhythm,
+        );
         Arc::new(Self {
+            polls: Arc::new(polls),
             core,
             live,
             viewers,
@@ -52,6 +67,11 @@ impl Pump {
             woken: Notify::new(),
             watched: Mutex::default(),
         })
+    }
+
+    /// What is told of polls.
+    pub fn polls(&self) -> &PollPump {
+        &self.polls
     }
 
     /// A game subscribes to a document: what it hears next is what changes from now on.
@@ -77,7 +97,9 @@ impl Pump {
             Notice::MayHaveChanged => {
                 let places: Vec<Place> = self.watched.lock().told.keys().cloned().collect();
                 self.mark(places);
+                self.polls.look_again();
             }
+            Notice::Poll(news) => self.polls.hear(news),
             Notice::Ended(_) => {}
         }
     }
@@ -95,6 +117,10 @@ impl Pump {
 
     /// Tells what is due, until it is dropped.
     pub async fn run(&self) {
+        tokio::join!(self.run_documents(), self.polls.run());
+    }
+
+    async fn run_documents(&self) {
         let clock = Arc::clone(self.live.clock());
         loop {
             let next_ms = self.due.lock().next_ms();

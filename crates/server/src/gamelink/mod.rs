@@ -5,6 +5,7 @@ mod authenticate;
 mod broadcast;
 mod config;
 mod connection;
+mod poll;
 mod reply;
 mod session;
 mod state;

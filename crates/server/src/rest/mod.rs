@@ -13,6 +13,7 @@ mod identity;
 mod json_store;
 mod named;
 mod pairing;
+mod polls;
 mod query;
 mod state;
 mod tokens;
@@ -68,6 +69,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(config::routes())
         .merge(json_store::routes())
         .merge(broadcast::routes())
+        .merge(polls::routes())
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.
