@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 
+use crate::broadcast::{self, Broadcast};
 use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
 use crate::error::Error;
@@ -84,6 +85,8 @@ pub enum Notice {
     Changed(Changed),
     /// A value of the JSON store was written: tell the viewers.
     JsonStoreWritten(JsonStoreWritten),
+    /// Somebody broadcast: tell the viewers.
+    Broadcast(Broadcast),
     /// Something happened to a poll.
     Poll(PollNews),
     /// Word of some changes was lost: look at everything that is subscribed.
@@ -257,6 +260,10 @@ impl Core {
             json_store::TOPIC => {
                 let written = serde_json::from_slice(&message.payload).ok()?;
                 Some(Heard::Notice(Notice::JsonStoreWritten(written)))
+            }
+            broadcast::TOPIC => {
+                let broadcast = serde_json::from_slice(&message.payload).ok()?;
+                Some(Heard::Notice(Notice::Broadcast(broadcast)))
             }
             polls::TOPIC => {
                 let news = serde_json::from_slice(&message.payload).ok()?;

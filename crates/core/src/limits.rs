@@ -113,6 +113,12 @@ pub struct Limits {
     pub extension_viewer_bytes_max: usize,
     /// A value of the JSON store, minified.
     pub json_store_bytes_max: usize,
+    /// The message text of a broadcast, minified.
+    pub broadcast_bytes_max: usize,
+    /// `data` of a game's broadcast, minified.
+    pub broadcast_data_bytes_max: usize,
+    /// One encoded message to viewers, or one part of it.
+    pub viewer_message_bytes_max: usize,
     /// A value to accumulate, minified.
     pub accumulate_bytes_max: usize,
     /// Entries of one answer of accumulate.
@@ -163,6 +169,9 @@ impl Default for Limits {
             viewer_bytes_max: 32 * 1_024,
             extension_viewer_bytes_max: 32 * 1_024,
             json_store_bytes_max: 2_048,
+            broadcast_bytes_max: 80 * 1_024,
+            broadcast_data_bytes_max: 8 * 1_024,
+            viewer_message_bytes_max: 5_000,
             accumulate_bytes_max: 256,
             accumulate_entries_max: 10_000,
             rank_key_bytes_max: 256,

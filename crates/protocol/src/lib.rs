@@ -17,8 +17,8 @@ mod stage;
 
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
-    Authenticate, Call, CallError, ConfigCall, ConfigTopic, Credential, Json, PollCall, PollTopic,
-    ReadableConfig, StateCall, StateTopic,
+    Authenticate, BroadcastCall, Call, CallError, ConfigCall, ConfigTopic, Credential, Json,
+    PollCall, PollTopic, ReadableConfig, StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};

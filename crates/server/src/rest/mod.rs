@@ -3,6 +3,7 @@
 mod answer;
 mod authorized;
 mod body;
+mod broadcast;
 mod config;
 mod cors;
 mod document;
@@ -67,6 +68,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(state::routes())
         .merge(config::routes())
         .merge(json_store::routes())
+        .merge(broadcast::routes())
         .merge(polls::routes())
         .with_state(edge)
         .merge(others);

@@ -200,7 +200,8 @@ table! {
         broadcast_bytes_max: usize = 81_920, "bytes", in 1..=1_048_576;
         /// `data` of a game's broadcast.
         broadcast_data_bytes_max: usize = 8_192, "bytes", in 1..=1_048_576;
-        /// One message to the platform, compressed and split. The platform takes 5,120.
+        /// One message to viewers: what is not shorter is compressed, and split where it must be.
+        /// The platform takes 5,120.
         platform_message_bytes_max: usize = 5_000, "bytes", in 512..=5_120;
         /// Subscriptions of one connection.
         subscriptions_per_connection_max: usize = 1_000, "subscriptions", in 1..=100_000;
@@ -302,6 +303,12 @@ table! {
         request_body_ms_max: u64 = 30_000, "ms", in 1..=PAUSE_MS_MAX;
         /// For a game to authenticate: a person is typing a PIN. Then it is closed with 1008.
         game_authentication_ms_max: u64 = 600_000, "ms", in 1..=DAY_MS;
+        /// For the token of a viewer's socket. Then it is closed with 1008.
+        viewer_authorization_ms_max: u64 = 10_000, "ms", in 1..=PAUSE_MS_MAX;
+        /// For a message on a Pusher connection before it is asked for a sign of life.
+        pusher_activity_ms: u64 = 120_000, "ms", in 1_000..=PAUSE_MS_MAX;
+        /// For that sign of life. Then it is closed with 4201.
+        pusher_pong_ms_max: u64 = 30_000, "ms", in 1_000..=PAUSE_MS_MAX;
         /// Between two pings of a WebSocket.
         socket_ping_ms: u64 = 30_000, "ms", in 1..=PAUSE_MS_MAX;
         /// For a sign of life on a WebSocket. Then it is dropped.
