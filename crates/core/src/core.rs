@@ -18,6 +18,7 @@ use crate::limits::{Lifetimes, Limits};
 use crate::presence::Presence;
 use crate::rate::Rates;
 use crate::registry::{self, AddExtension, Extension, Registry};
+use crate::runs;
 use crate::shared::{CHANGED_TOPIC, Changed, Place, SharedDocuments, Snapshot};
 use crate::tokens::{self, Askers, Revocations, Verdicts};
 use crate::world::World;
@@ -257,8 +258,23 @@ impl Core {
     /// connections. Runs until it is dropped.
     pub async fn run(&self, notify: impl Fn(Notice)) {
         let missed = Notify::new();
-        // Two loops: a store that is slow must not hold back what the bus carries.
-        tokio::join!(self.listen(&notify, &missed), self.look(&notify, &missed));
+        // Loops of their own: a store that is slow must not hold back what the bus carries, nor
+        // what is removed at leisure hold back what is looked at every second.
+        tokio::join!(
+            self.listen(&notify, &missed),
+            self.look(&notify, &missed),
+            self.sweep_runs()
+        );
+    }
+
+    /// Removes rows of dead runs, every minute.
+    async fn sweep_runs(&self) {
+        loop {
+            self.world.clock.sleep_ms(runs::SWEEP_MS).await;
+            if let Err(error) = runs::sweep(&self.world).await {
+                tracing::warn!(%error, "rows of dead runs could not be removed");
+            }
+        }
     }
 
     async fn listen(&self, notify: &impl Fn(Notice), missed: &Notify) {

@@ -21,6 +21,7 @@ mod presence;
 mod random;
 mod rate;
 pub mod registry;
+mod runs;
 mod secret;
 mod shared;
 pub mod state;
