@@ -21,6 +21,7 @@ use crate::registry::{self, AddExtension, Extension, Registry};
 use crate::runs;
 use crate::shared::{CHANGED_TOPIC, Changed, Place, SharedDocuments, Snapshot};
 use crate::tokens::{self, Askers, Revocations, Verdicts};
+use crate::trivia::{self, Trivia, TriviaChanged};
 use crate::world::World;
 
 /// Most users remembered as noted.
@@ -56,6 +57,7 @@ pub struct Core {
     pub(crate) askers: Askers,
     pub(crate) presence: Presence,
     pub(crate) shared: Arc<SharedDocuments>,
+    pub(crate) trivia: Arc<Trivia>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
 }
 
@@ -79,6 +81,8 @@ pub enum Notice {
     Changed(Changed),
     /// A value of the JSON store was written: tell the viewers.
     JsonStoreWritten(JsonStoreWritten),
+    /// A question of a contest changed its state: tell the viewers.
+    TriviaChanged(TriviaChanged),
     /// Word of some changes was lost: look at everything that is subscribed.
     MayHaveChanged,
 }
@@ -108,6 +112,7 @@ impl Core {
         let core = Arc::new(Self {
             rates: Rates::new(&options.limits, &world.clock),
             shared: SharedDocuments::new(world.clone()),
+            trivia: Trivia::new(&world),
             world,
             lifetimes: options.lifetimes,
             limits: options.limits,
@@ -249,6 +254,10 @@ impl Core {
             json_store::TOPIC => {
                 let written = serde_json::from_slice(&message.payload).ok()?;
                 Some(Heard::Notice(Notice::JsonStoreWritten(written)))
+            }
+            trivia::TOPIC => {
+                let changed = serde_json::from_slice(&message.payload).ok()?;
+                Some(Heard::Notice(Notice::TriviaChanged(changed)))
             }
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crowdlink_store::{Commit, Expect, Store};
+use crowdlink_store::{Commit, Expect, Record, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,21 +29,23 @@ impl<V: Default + Serialize + DeserializeOwned> Drafts<V> {
             return Ok(Self(HashMap::new()));
         }
         let records = store.get_many(&keys).await?;
-        let draft = |record: Option<crowdlink_store::Record>| match record {
-            None => Ok(Draft {
-                value: V::default(),
-                expect: Expect::Absent,
+        let draft = |(key, record): (String, Option<Record>)| {
+            let (value, expect) = match record {
+                None => (V::default(), Expect::Absent),
+                Some(record) => {
+                    let value = serde_json::from_slice(&record.value)?;
+                    (value, Expect::Version(record.version))
+                }
+            };
+            let draft = Draft {
+                value,
+                expect,
                 changed: false,
-            }),
-            Some(record) => Ok(Draft {
-                value: serde_json::from_slice(&record.value)?,
-                expect: Expect::Version(record.version),
-                changed: false,
-            }),
+            };
+            Ok((key, draft))
         };
-        let drafts = keys.into_iter().zip(records);
-        let drafts = drafts.map(|(key, record)| Ok((key, draft(record)?)));
-        drafts.collect::<Result<_, Error>>().map(Self)
+        let drafts: Result<_, Error> = keys.into_iter().zip(records).map(draft).collect();
+        drafts.map(Self)
     }
 
     /// A record that was read.
@@ -65,9 +67,11 @@ impl<V: Default + Serialize + DeserializeOwned> Drafts<V> {
         }
     }
 
-    /// All records that were read.
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
-        self.0.values().map(|draft| &draft.value)
+    /// The keys of what was changed and is found so.
+    pub(super) fn changed(&self, is_so: impl Fn(&V) -> bool) -> Vec<String> {
+        let changed = self.0.iter().filter(|(_, draft)| draft.changed);
+        let found = changed.filter(|(_, draft)| is_so(&draft.value));
+        found.map(|(key, _)| key.clone()).collect()
     }
 
     /// Adds what was changed to a commit, if it still stands as it was read.

@@ -4,7 +4,10 @@ use crowdlink_protocol::{ClientId, Stage};
 
 use crate::caller::Caller;
 use crate::keys;
+use crate::runs::{Run, Watch};
 
+/// The kind of the rows of a run.
+const TALLIES: &str = "trivia-tallies";
 /// The row of a team's tally that holds its broadcaster's vote.
 const LEADER: &str = "leader";
 
@@ -59,11 +62,6 @@ impl Place {
         self.key("trivia-teams", &[team])
     }
 
-    /// Before the teams.
-    pub(super) fn teams(&self) -> String {
-        self.key("trivia-teams", &[])
-    }
-
     /// Members of a team, as one share of them was counted.
     pub(super) fn members(&self, team: &str, share: &str) -> String {
         self.key("trivia-members", &[team, share])
@@ -75,25 +73,32 @@ impl Place {
     }
 
     /// Votes of a team in a run, as one share of them was counted.
-    pub(super) fn tally(&self, run: &str, team: &str, share: &str) -> String {
-        self.key("trivia-tallies", &[run, team, share])
+    pub(super) fn tally(&self, run: &Run, team: &str, share: &str) -> String {
+        let mut key = self.tallies(run);
+        keys::push_segment(&mut key, team);
+        key.push('/');
+        key.push_str(share);
+        key
     }
 
     /// The vote of a team's broadcaster.
-    pub(super) fn leader(&self, run: &str, team: &str) -> String {
+    pub(super) fn leader(&self, run: &Run, team: &str) -> String {
         self.tally(run, team, LEADER)
     }
 
     /// Before the votes of all teams in a run.
-    pub(super) fn tallies(&self, run: &str) -> String {
-        let mut prefix = self.key("trivia-tallies", &[run]);
-        prefix.push('/');
-        prefix
+    pub(super) fn tallies(&self, run: &Run) -> String {
+        run.rows(self.stage, &self.client_id, TALLIES)
+    }
+
+    /// What is to be removed when a run is dropped.
+    pub(super) fn watch(&self, run: &Run) -> Watch {
+        Watch::new(run, self.index(), (self.stage, &self.client_id), &[TALLIES])
     }
 
     /// How the teams did in a run.
-    pub(super) fn standings(&self, run: &str) -> String {
-        self.key("trivia-standings", &[run])
+    pub(super) fn standings(&self, run: &Run) -> String {
+        self.key("trivia-standings", &[run.as_str()])
     }
 }
 

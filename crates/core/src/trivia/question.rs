@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::runs::Run;
 
 /// Longest id of a question or an option, in characters.
 const ID_CHARS_MAX: usize = 64;
@@ -17,7 +18,7 @@ pub(super) struct Question {
     pub(super) text: TriviaText,
     /// What its votes are counted under: never that of another question, also of one that was
     /// deleted and had the same id.
-    pub(super) run: String,
+    pub(super) run: Run,
     pub(super) state: QuestionState,
     pub(super) options: Vec<Choice>,
     next_slot: u64,
@@ -44,7 +45,7 @@ pub(super) struct Declared {
 }
 
 impl Question {
-    pub(super) fn new(text: TriviaText, run: String) -> Self {
+    pub(super) fn new(text: TriviaText, run: Run) -> Self {
         Self {
             text,
             run,
@@ -183,7 +184,7 @@ mod tests {
     }
 
     fn question(options: &[&str]) -> Question {
-        let mut question = Question::new(text("q", None), "0".to_owned());
+        let mut question = Question::new(text("q", None), serde_json::from_str("\"0\"").unwrap());
         for id in options {
             question.put_option(text(id, None), 3).unwrap();
         }

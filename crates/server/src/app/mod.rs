@@ -144,6 +144,7 @@ impl App {
                 Notice::Ended(ended) => gamelink::end(&core, &live, &ended),
                 notice @ (Notice::Changed(_)
                 | Notice::JsonStoreWritten(_)
+                | Notice::TriviaChanged(_)
                 | Notice::MayHaveChanged) => pump.notice(notice),
             };
             core.run(hear).await;

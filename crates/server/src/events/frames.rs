@@ -1,8 +1,9 @@
 //! Topics and frames of events.
 
 use crowdlink_core::json_store::JsonStoreWritten;
+use crowdlink_core::trivia::TriviaChanged;
 use crowdlink_core::{DocumentKind, Place, Scope};
-use crowdlink_protocol::{ClientId, Stage, encode_event};
+use crowdlink_protocol::{ClientId, QuestionState, Stage, encode_event};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -103,6 +104,14 @@ struct Message<'a, T> {
     event: String,
 }
 
+#[derive(Serialize)]
+struct TriviaUpdate<'a> {
+    id: &'a str,
+    state: QuestionState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    winner: Option<&'a str>,
+}
+
 /// An event for viewers: its topic, its name, and the message text of `spec 4.1`.
 pub(super) struct ViewerEvent {
     pub(super) topic: String,
@@ -158,5 +167,22 @@ impl ViewerEvent {
         let name = format!("json_store_update:{id}");
         let data = serde_json::json!({ "id": id, "value": value });
         Self::new(*stage, client_id, channel.as_deref(), name, &data)
+    }
+
+    /// A question of a contest changed its state.
+    pub(super) fn trivia(changed: &TriviaChanged) -> serde_json::Result<Self> {
+        let TriviaChanged {
+            stage,
+            client_id,
+            id,
+            state,
+            winner,
+        } = changed;
+        let data = TriviaUpdate {
+            id,
+            state: *state,
+            winner: winner.as_deref(),
+        };
+        Self::new(*stage, client_id, None, "trivia_update".to_owned(), &data)
     }
 }

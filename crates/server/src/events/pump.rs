@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crowdlink_core::json_store::JsonStoreWritten;
 use crowdlink_core::{Core, Notice, Place};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -67,7 +66,10 @@ impl Pump {
     pub fn notice(&self, notice: Notice) {
         match notice {
             Notice::Changed(changed) => self.mark([changed.place]),
-            Notice::JsonStoreWritten(written) => self.tell_written(&written),
+            Notice::JsonStoreWritten(written) => {
+                self.tell_at_once(ViewerEvent::json_store(&written));
+            }
+            Notice::TriviaChanged(changed) => self.tell_at_once(ViewerEvent::trivia(&changed)),
             Notice::MayHaveChanged => {
                 let places: Vec<Place> = self.watched.lock().told.keys().cloned().collect();
                 self.mark(places);
@@ -180,8 +182,9 @@ impl Pump {
             .is_some_and(|topic| self.live.hub().subscribers(&topic) > 0)
     }
 
-    fn tell_written(&self, written: &JsonStoreWritten) {
-        match ViewerEvent::json_store(written) {
+    /// Tells viewers an event that stands for itself: each of them, in their order.
+    fn tell_at_once(&self, event: serde_json::Result<ViewerEvent>) {
+        match event {
             Ok(event) => {
                 self.live.hub().publish(&event.topic, &event.frame);
             }

@@ -15,6 +15,7 @@ mod pairing;
 mod query;
 mod state;
 mod tokens;
+mod trivia;
 
 use std::sync::Arc;
 
@@ -66,6 +67,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(state::routes())
         .merge(config::routes())
         .merge(json_store::routes())
+        .merge(trivia::routes())
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.
