@@ -41,6 +41,7 @@ pub(super) struct Counter {
 }
 
 /// A ballot that is allowed.
+#[derive(Clone, Copy)]
 enum Allowed<'a> {
     Join,
     Vote { question: &'a Question, slot: u64 },
