@@ -26,7 +26,7 @@ use self::ballot::{Ballot, Voter, Who, Wish};
 use self::contest::Contests;
 use self::edit::Edit;
 use self::place::Place;
-use self::question::{Question, check_text};
+use self::question::{Question, check_text, is_id};
 use self::tally::Tally;
 use self::teams::Teams;
 use crate::caller::Caller;
@@ -86,6 +86,15 @@ fn no_question() -> Error {
     Error::NotFound("There is no question with this id".into())
 }
 
+/// The id of a question that there may be: what can be none never gets as far as a key.
+fn named(id: &str) -> Result<String, Error> {
+    if is_id(id) {
+        Ok(id.to_owned())
+    } else {
+        Err(no_question())
+    }
+}
+
 /// Adds a question, or changes the text of one; state, options and votes stay.
 pub async fn put_question(
     core: &Core,
@@ -115,7 +124,7 @@ pub async fn put_option(
 ) -> Result<TriviaQuestion, Error> {
     caller.require_owner()?;
     check_text(&option, "option.", &core.limits)?;
-    let question = question.to_owned();
+    let question = named(question)?;
     edit(core, caller, Edit::PutOption { question, option }).await
 }
 
@@ -126,7 +135,8 @@ pub async fn delete_option(
     question: &str,
     option: &str,
 ) -> Result<TriviaQuestion, Error> {
-    let (question, option) = (question.to_owned(), option.to_owned());
+    caller.require_owner()?;
+    let (question, option) = (named(question)?, option.to_owned());
     edit(core, caller, Edit::DeleteOption { question, option }).await
 }
 
@@ -139,8 +149,9 @@ pub async fn transition(
     state: QuestionState,
     winner: Option<&str>,
 ) -> Result<QuestionState, Error> {
+    caller.require_owner()?;
     let change = Edit::Transition {
-        question: question.to_owned(),
+        question: named(question)?,
         state,
         winner: winner.map(str::to_owned),
     };
@@ -236,7 +247,7 @@ pub async fn vote(
 ) -> Result<(), Error> {
     core.take_vote(caller)?;
     let wish = Wish::Vote {
-        question: question.to_owned(),
+        question: named(question)?,
         option: option.to_owned(),
     };
     cast(core, caller, channel, wish).await.map(drop)

@@ -157,9 +157,14 @@ pub(super) fn check_text(text: &TriviaText, of: &str, limits: &Limits) -> Result
     Ok(())
 }
 
-fn check_id(field: String, id: &str) -> Result<(), Error> {
+/// Whether a question or an option may have this id.
+pub(super) fn is_id(id: &str) -> bool {
     let chars = id.chars().count();
-    if (1..=ID_CHARS_MAX).contains(&chars) && !id.chars().any(char::is_control) {
+    (1..=ID_CHARS_MAX).contains(&chars) && !id.chars().any(char::is_control)
+}
+
+fn check_id(field: String, id: &str) -> Result<(), Error> {
+    if is_id(id) {
         return Ok(());
     }
     let expected = format!("must be 1 to {ID_CHARS_MAX} characters without control characters");

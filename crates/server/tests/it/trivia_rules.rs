@@ -169,6 +169,11 @@ async fn bad_input_names_the_field_and_changes_nothing() {
             404,
             NO_QUESTION,
         ),
+        (
+            json!({ "question_id": "q".repeat(5_000), "vote": "x" }),
+            404,
+            NO_QUESTION,
+        ),
     ] {
         let refused = page.post("/v1/e/curated_poll", &body).await;
         refused.refused(status, reason);
@@ -184,6 +189,17 @@ async fn what_is_not_there_is_404_and_its_deletion_no_harm() {
         .await
         .refused(404, NO_QUESTION);
     declare(&admin, "none", "x").await.refused(404, NO_QUESTION);
+    let endless = "q".repeat(5_000);
+    state(&admin, &endless, "state-locked")
+        .await
+        .refused(404, NO_QUESTION);
+    for id in ["", "a\nb", &endless] {
+        let body = json!({ "id": id, "option": text("x") });
+        let refused = admin.post(EDIT_OPTION, &body).await;
+        refused.refused(404, NO_QUESTION);
+        let gone = delete(&admin, EDIT, &json!({ "id": id })).await;
+        assert_eq!(gone.ok(), json!({}));
+    }
     let body = json!({ "id": "none", "option": text("x") });
     admin
         .post(EDIT_OPTION, &body)
