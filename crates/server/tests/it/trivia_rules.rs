@@ -64,8 +64,8 @@ async fn only_trusted_callers_and_the_owner_change_a_contest() {
 }
 
 #[tokio::test]
-async fn bad_input_names_the_field_and_changes_nothing() {
-    let (server, admin) = contest().await;
+async fn a_bad_text_names_the_field_and_changes_nothing() {
+    let (_server, admin) = contest().await;
     let before = question(&admin, "q").await;
     let with = |field: &str, value: Value| {
         let mut text = text("q");
@@ -120,6 +120,13 @@ async fn bad_input_names_the_field_and_changes_nothing() {
         let refused = admin.post(EDIT_OPTION, &body).await;
         refused.refused(400, "option must be an object");
     }
+    assert_eq!(question(&admin, "q").await, before);
+}
+
+#[tokio::test]
+async fn a_bad_transition_or_vote_names_the_field_and_changes_nothing() {
+    let (server, admin) = contest().await;
+    let before = question(&admin, "q").await;
     let states = "transition must be state-inactive, state-unlocked, state-locked or state-results";
     for (body, reason) in [
         (json!({}), "transition is required"),
