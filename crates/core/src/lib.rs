@@ -30,6 +30,7 @@ mod shared;
 pub mod state;
 mod table;
 pub mod tokens;
+pub mod trivia;
 mod world;
 
 pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};

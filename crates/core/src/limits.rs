@@ -137,6 +137,18 @@ pub struct Limits {
     pub polls_per_channel_max: usize,
     /// The same of an extension (`global`).
     pub polls_per_extension_max: usize,
+    /// Questions of a contest.
+    pub trivia_questions_max: usize,
+    /// Options of a question of a contest.
+    pub trivia_options_max: usize,
+    /// Teams of a contest.
+    pub trivia_teams_max: usize,
+    /// Name and short name of a question or an option.
+    pub trivia_name_bytes_max: usize,
+    /// Description of a question or an option.
+    pub trivia_description_bytes_max: usize,
+    /// Address of the image of a question or an option.
+    pub trivia_image_bytes_max: usize,
     /// Nesting of a document, its root being 1.
     pub json_depth_max: usize,
     /// Keys of one object.
@@ -181,6 +193,12 @@ impl Default for Limits {
             poll_options_max: 64,
             polls_per_channel_max: 1_000,
             polls_per_extension_max: 1_000,
+            trivia_questions_max: 64,
+            trivia_options_max: 64,
+            trivia_teams_max: 10_000,
+            trivia_name_bytes_max: 256,
+            trivia_description_bytes_max: 1_024,
+            trivia_image_bytes_max: 2_048,
             json_depth_max: crowdlink_protocol::JSON_DEPTH_MAX,
             json_object_keys_max: crowdlink_protocol::JSON_OBJECT_KEYS_MAX,
             patch_ops_max: crate::documents::PATCH_OPS_MAX,

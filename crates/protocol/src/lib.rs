@@ -14,6 +14,7 @@ mod reply;
 mod rest;
 mod role;
 mod stage;
+mod trivia;
 
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
@@ -35,3 +36,7 @@ pub use rest::{
 };
 pub use role::Role;
 pub use stage::Stage;
+pub use trivia::{
+    QuestionState, TriviaLeaderboard, TriviaLeaderboardTeam, TriviaQuestion, TriviaQuestions,
+    TriviaResults, TriviaScore, TriviaState, TriviaTeam, TriviaText,
+};

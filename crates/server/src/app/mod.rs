@@ -160,6 +160,7 @@ impl App {
                 | Notice::JsonStoreWritten(_)
                 | Notice::Broadcast(_)
                 | Notice::Poll(_)
+                | Notice::TriviaChanged(_)
                 | Notice::MayHaveChanged) => pump.notice(notice),
             };
             core.run(hear).await;

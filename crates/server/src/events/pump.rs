@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crowdlink_core::json_store::JsonStoreWritten;
+use crowdlink_core::trivia::TriviaChanged;
 use crowdlink_core::{Core, Notice, Place};
+use crowdlink_protocol::QuestionState;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -94,6 +96,7 @@ impl Pump {
             Notice::Changed(changed) => self.mark([changed.place]),
             Notice::JsonStoreWritten(written) => self.tell_written(written),
             Notice::Broadcast(broadcast) => self.viewers.pass_on(broadcast),
+            Notice::TriviaChanged(changed) => self.tell_trivia(changed),
             Notice::MayHaveChanged => {
                 let places: Vec<Place> = self.watched.lock().told.keys().cloned().collect();
                 self.mark(places);
@@ -225,6 +228,23 @@ impl Pump {
         self.tell(audience, &name, &data, Kind::Stream);
     }
 
+    fn tell_trivia(&self, changed: TriviaChanged) {
+        let TriviaChanged {
+            stage,
+            client_id,
+            id,
+            state,
+            winner,
+        } = changed;
+        let audience = Audience {
+            stage,
+            client_id,
+            channel: None,
+        };
+        let data = TriviaUpdate { id, state, winner };
+        self.tell(audience, "trivia_update", &data, Kind::Stream);
+    }
+
     fn tell<T: Serialize + ?Sized>(&self, audience: Audience, name: &str, data: &T, kind: Kind) {
         if let Err(error) = self.viewers.tell(audience, name, data, kind) {
             tracing::error!(%error, name, "an event could not be encoded");
@@ -236,4 +256,12 @@ impl Pump {
 struct Written<'a> {
     id: &'a str,
     value: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct TriviaUpdate {
+    id: String,
+    state: QuestionState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    winner: Option<String>,
 }

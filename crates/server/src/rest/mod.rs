@@ -17,6 +17,7 @@ mod polls;
 mod query;
 mod state;
 mod tokens;
+mod trivia;
 
 use std::sync::Arc;
 
@@ -70,6 +71,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(json_store::routes())
         .merge(broadcast::routes())
         .merge(polls::routes())
+        .merge(trivia::routes())
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.

@@ -196,6 +196,18 @@ table! {
         polls_per_channel_max: usize = 1_000, "polls", in 1..=10_000;
         /// Polls of one extension (`global`).
         polls_per_extension_max: usize = 1_000, "polls", in 1..=10_000;
+        /// Questions of a contest (trivia).
+        trivia_questions_max: usize = 64, "questions", in 1..=64;
+        /// Options of a question of a contest.
+        trivia_options_max: usize = 64, "options", in 1..=64;
+        /// Teams of a contest: channels whose viewers take part.
+        trivia_teams_max: usize = 10_000, "teams", in 1..=20_000;
+        /// Name, and short name, of a question or an option of a contest.
+        trivia_name_bytes_max: usize = 256, "bytes", in 1..=1_024;
+        /// Description of a question or an option of a contest.
+        trivia_description_bytes_max: usize = 1_024, "bytes", in 1..=4_096;
+        /// Address of the image of a question or an option of a contest.
+        trivia_image_bytes_max: usize = 2_048, "bytes", in 1..=4_096;
         /// Broadcast: the whole message text.
         broadcast_bytes_max: usize = 81_920, "bytes", in 1..=1_048_576;
         /// `data` of a game's broadcast.
