@@ -24,6 +24,7 @@ mod presence;
 mod random;
 mod rate;
 pub mod registry;
+pub mod rig;
 mod runs;
 mod secret;
 mod shared;

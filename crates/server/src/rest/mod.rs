@@ -15,6 +15,7 @@ mod named;
 mod pairing;
 mod polls;
 mod query;
+mod rig;
 mod state;
 mod tokens;
 mod trivia;
@@ -72,6 +73,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(broadcast::routes())
         .merge(polls::routes())
         .merge(trivia::routes())
+        .merge(rig::routes(edge.stage))
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.
