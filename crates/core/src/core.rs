@@ -161,6 +161,11 @@ impl Core {
         Arc::clone(&self.registry.read())
     }
 
+    /// Grows with every change of the registry.
+    pub(crate) fn registry_generation(&self) -> u64 {
+        self.registry.read().generation
+    }
+
     /// Every registered extension, by id.
     pub fn extensions(&self) -> Vec<Arc<Extension>> {
         let mut all: Vec<_> = self.registry().extensions.values().cloned().collect();
@@ -207,10 +212,7 @@ impl Core {
 
     /// Takes one from the rate of a REST caller (`spec 5`).
     pub fn take_rest(&self, caller: &Caller) -> Result<(), Error> {
-        let (stage, client_id) = (caller.stage.as_str(), caller.client_id().as_str());
-        self.rates
-            .rest
-            .take([stage, "/", client_id, "/", caller.voter_identity()].concat())
+        self.rates.rest.take(Arc::clone(&caller.rate_key))
     }
 
     /// Re-reads the registry if it changed; answers with the extensions that went.
