@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use crowdlink_store::Clock;
+use futures::future::Either;
 use http::header::EXPECT;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -21,6 +22,7 @@ use tower_http::timeout::{DeadlineBody, TimeoutError};
 
 use super::lingering::Lingering;
 use super::{ConnectionLimits, Peer};
+use crate::direct::Direct;
 use crate::shutdown::Shutdown;
 
 /// How long a draining server waits for the first request of a connection that is open already.
@@ -31,6 +33,7 @@ const FIRST_REQUEST_MS_MAX: u64 = 1_000;
 pub(super) struct Connections {
     http: http1::Builder,
     router: Router,
+    direct: Direct,
     body_time_max: Duration,
     shutdown: Shutdown,
     clock: Arc<dyn Clock>,
@@ -39,7 +42,7 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(
-        router: Router,
+        (router, direct): (Router, Direct),
         limits: &ConnectionLimits,
         shutdown: Shutdown,
         clock: Arc<dyn Clock>,
@@ -54,6 +57,7 @@ impl Connections {
         Self {
             http,
             router,
+            direct,
             body_time_max: limits.body_time_max,
             shutdown,
             clock,
@@ -73,7 +77,7 @@ impl Connections {
     /// The stream goes to hyper as `TokioIo<TcpStream>`, so `Upgraded::downcast` gives it back.
     pub(super) fn spawn(&self, stream: TcpStream, peer: Peer) {
         let body_time_max = self.body_time_max;
-        let router = self.router.clone();
+        let (router, direct) = (self.router.clone(), self.direct.clone());
         let asked = Arc::new(Notify::new());
         let asking = Arc::clone(&asked);
         let service = service_fn(move |request: Request<Incoming>| {
@@ -81,8 +85,11 @@ impl Connections {
             let expects_continue = request.headers().contains_key(EXPECT);
             let bounded = |body| bounded(body, body_time_max, expects_continue);
             let mut request = request.map(bounded);
+            if let Some(route) = direct.find(&request) {
+                return Either::Left(route.answer(request, peer));
+            }
             request.extensions_mut().insert(peer);
-            router.clone().call(request)
+            Either::Right(router.clone().call(request))
         });
         let connection = self
             .http

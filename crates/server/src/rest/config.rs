@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::routing::{MethodRouter, get};
 use crowdlink_core::Parents;
 use crowdlink_core::config::{self, ConfigId, ConfigOf};
+use http::Method;
 use serde_json::value::RawValue;
 
 use super::RestEdge;
@@ -16,6 +17,7 @@ use super::document::{Asked, Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
 use super::query::Parameters;
 use super::state::Channel;
+use crate::direct::DirectCall;
 
 type Edge = State<Arc<RestEdge>>;
 
@@ -28,6 +30,24 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
         .route("/v1/e/channel_config", channel())
         .route("/v1/e/config/extension", extension())
         .route("/v1/e/extension_config", extension())
+}
+
+/// Reads of configuration, past the router.
+pub(super) fn direct(edge: &Arc<RestEdge>) -> Vec<DirectCall> {
+    let document = |path, id| {
+        let read = move |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+            read(id, edge, who, query, asked)
+        };
+        DirectCall::new(Method::GET, path, read, edge)
+    };
+    vec![
+        DirectCall::new(Method::GET, "/v1/e/config", all, edge),
+        DirectCall::new(Method::GET, "/v1/e/all_config", all, edge),
+        document("/v1/e/config/channel", ConfigId::Channel),
+        document("/v1/e/channel_config", ConfigId::Channel),
+        document("/v1/e/config/extension", ConfigId::Extension),
+        document("/v1/e/extension_config", ConfigId::Extension),
+    ]
 }
 
 fn channel() -> MethodRouter<Arc<RestEdge>> {

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::routing::get;
 use crowdlink_core::state::{self, StateId, StateOf};
 use crowdlink_core::{Error, Parents};
+use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -17,6 +18,7 @@ use super::authorized::Authorized;
 use super::document::{Asked, Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
 use super::query::Parameters;
+use crate::direct::DirectCall;
 
 type Edge = State<Arc<RestEdge>>;
 
@@ -34,6 +36,28 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
                 .post(replace_extension_viewer)
                 .patch(patch_extension_viewer),
         )
+}
+
+/// Reads of the stores, past the router.
+pub(super) fn direct(edge: &Arc<RestEdge>) -> Vec<DirectCall> {
+    let store = |path, id| {
+        let read = move |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+            read(id, edge, who, query, asked)
+        };
+        DirectCall::new(Method::GET, path, read, edge)
+    };
+    vec![
+        DirectCall::new(Method::GET, "/v1/e/all_state", all, edge),
+        store("/v1/e/channel_state", StateId::Channel),
+        store("/v1/e/extension_state", StateId::Extension),
+        store("/v1/e/viewer_state", StateId::Viewer),
+        DirectCall::new(
+            Method::GET,
+            "/v1/e/extension_viewer_state",
+            extension_viewer,
+            edge,
+        ),
+    ]
 }
 
 /// GET, POST and PATCH of one store.
