@@ -83,7 +83,7 @@ pub async fn authorize(
         Some(client_id) => client_id,
         None => named_extension(core, authorization.jwt)?,
     };
-    authorize_jwt(core, stage, &client_id, authorization.jwt).await
+    Box::pin(authorize_jwt(core, stage, &client_id, authorization.jwt)).await
 }
 
 /// Verifies a token of a known extension.
@@ -103,7 +103,8 @@ pub async fn authorize_jwt(
     if let Some(found) = core.verdicts.find(core, &key) {
         return found;
     }
-    let verdict = judge(core, &core.registry(), stage, extension, &parts).await?;
+    // Boxed, for most calls go without: room for it would be moved and cleared with each.
+    let verdict = Box::pin(judge(core, &core.registry(), stage, extension, &parts)).await?;
     core.verdicts.0.insert(key, verdict.clone());
     unless_revoked(core, verdict.caller)
 }

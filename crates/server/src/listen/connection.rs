@@ -102,26 +102,38 @@ impl Connections {
         tokio::spawn(async move {
             let _in_flight = in_flight;
             let mut connection = pin!(connection);
+            // One thing is watched while nothing ends, for what is watched is looked at with each
+            // request.
+            let ending = if outlasts_drain {
+                Either::Left(shutdown.ended())
+            } else {
+                Either::Right(shutdown.draining())
+            };
+            let early = tokio::select! {
+                biased;
+                done = connection.as_mut() => Some(done),
+                () = ending => None,
+            };
             // A caller who has just connected has its request on the way. Closing now would look
             // like a refusal, so a connection that never had a request may still send one.
             let close_now = async {
-                if outlasts_drain {
-                    shutdown.ended().await;
-                }
-                shutdown.draining().await;
                 tokio::select! {
                     () = asked.notified() => {}
                     () = clock.sleep_ms(FIRST_REQUEST_MS_MAX) => {}
                 }
             };
-            let done = tokio::select! {
-                done = connection.as_mut() => done,
-                () = shutdown.ended() => return,
-                () = close_now => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        done = connection => done,
-                        () = shutdown.ended() => return,
+            let done = if let Some(done) = early {
+                done
+            } else {
+                tokio::select! {
+                    done = connection.as_mut() => done,
+                    () = shutdown.ended() => return,
+                    () = close_now => {
+                        connection.as_mut().graceful_shutdown();
+                        tokio::select! {
+                            done = connection => done,
+                            () = shutdown.ended() => return,
+                        }
                     }
                 }
             };

@@ -1,5 +1,6 @@
 //! Answers: JSON always, refusals as `spec 1.2` wants them.
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::Next;
@@ -37,17 +38,24 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// Written JSON as an answer.
+pub(super) fn json_response(json: impl Into<Body>) -> Response {
+    let mut response = Response::new(json.into());
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
 /// A JSON answer.
 pub(super) fn json<T: Serialize>(value: &T) -> Answer {
     match serde_json::to_vec(value) {
-        Ok(body) => Ok(([(CONTENT_TYPE, JSON)], body).into_response()),
+        Ok(body) => Ok(json_response(body)),
         Err(error) => Err(Error::from(error).into()),
     }
 }
 
 /// An empty success: `{}`, never an empty body.
 pub(super) fn done() -> Response {
-    ([(CONTENT_TYPE, JSON)], "{}").into_response()
+    json_response("{}")
 }
 
 /// Around the router: answers preflights, and finishes every other response.

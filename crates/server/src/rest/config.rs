@@ -87,20 +87,20 @@ async fn read(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let of = ConfigOf {
         id,
         channel: query.channel_id.as_deref(),
     };
-    tagged(&headers, &*config::read(&edge.core, &caller, of).await?)
+    tagged(asked, &*config::read(&edge.core, &caller, of).await?)
 }
 
 async fn all(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let of = |id| ConfigOf {
         id,
@@ -108,10 +108,7 @@ async fn all(
     };
     let extension = config::read(&edge.core, &caller, of(ConfigId::Extension)).await?;
     let channel = config::read(&edge.core, &caller, of(ConfigId::Channel)).await?;
-    tagged_parts(
-        &headers,
-        &[("extension", &*extension), ("channel", &*channel)],
-    )
+    tagged_parts(asked, &[("extension", &*extension), ("channel", &*channel)])
 }
 
 async fn replace(

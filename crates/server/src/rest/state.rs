@@ -93,13 +93,13 @@ async fn read(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let of = StateOf {
         id,
         channel: query.channel_id.as_deref(),
     };
-    tagged(&headers, &*state::read(&edge.core, &caller, of).await?)
+    tagged(asked, &*state::read(&edge.core, &caller, of).await?)
 }
 
 async fn replace(
@@ -145,7 +145,7 @@ async fn all(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let all = state::all(&edge.core, &caller, query.channel_id.as_deref()).await?;
     let parts = [
@@ -154,7 +154,7 @@ async fn all(
         ("viewer", &*all.viewer),
         ("extension_viewer", &*all.extension_viewer),
     ];
-    tagged_parts(&headers, &parts)
+    tagged_parts(asked, &parts)
 }
 
 #[derive(Deserialize)]
@@ -174,7 +174,7 @@ async fn extension_viewer(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Viewers>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let core = &*edge.core;
     if let Some(user_id) = query.user_id.filter(|id| !id.is_empty()) {
@@ -183,10 +183,10 @@ async fn extension_viewer(
             .into_iter()
             .next()
             .map_or_else(empty, |(_, state)| state);
-        return tagged(&headers, &state);
+        return tagged(asked, &state);
     }
     let Some(user_ids) = query.user_ids else {
-        return tagged(&headers, &*state::read(core, &caller, OWN).await?);
+        return tagged(asked, &*state::read(core, &caller, OWN).await?);
     };
     let ids = user_ids
         .split(',')
