@@ -41,7 +41,7 @@ impl DirectCall {
     /// extensions of the request.
     pub(crate) fn new<H, T, S>(method: Method, path: &'static str, handler: H, state: &S) -> Self
     where
-        H: Handler<T, S> + Sync,
+        H: Handler<T, S, Future = Answering> + Sync,
         T: 'static,
         S: Clone + Send + Sync + 'static,
     {
@@ -49,9 +49,7 @@ impl DirectCall {
         Self {
             method,
             path,
-            answer: Box::new(move |request, _| {
-                Box::pin(handler.clone().call(request, state.clone()))
-            }),
+            answer: Box::new(move |request, _| handler.clone().call(request, state.clone())),
         }
     }
 
@@ -63,7 +61,7 @@ impl DirectCall {
         state: &S,
     ) -> Self
     where
-        H: Handler<T, S> + Sync,
+        H: Handler<T, S, Future = Answering> + Sync,
         T: 'static,
         S: Clone + Send + Sync + 'static,
     {

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,12 +15,13 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tower::Service;
 use tower_http::timeout::{DeadlineBody, TimeoutError};
 
+use super::head_timer::HeadTimer;
 use super::lingering::Lingering;
 use super::{ConnectionLimits, Peer};
 use crate::direct::Direct;
@@ -48,8 +50,7 @@ impl Connections {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.head_time_max)
+        http.header_read_timeout(limits.head_time_max)
             .max_header_size(limits.head_bytes_max)
             // The read buffer, and with it what a caller can make us hold before a handler looks.
             // Twice the head, so that a head at its limit is told from one beyond it.
@@ -80,8 +81,12 @@ impl Connections {
         let (router, direct) = (self.router.clone(), self.direct.clone());
         let asked = Arc::new(Notify::new());
         let asking = Arc::clone(&asked);
+        let has_asked = AtomicBool::new(false);
         let service = service_fn(move |request: Request<Incoming>| {
-            asking.notify_one();
+            if !has_asked.load(Ordering::Relaxed) {
+                has_asked.store(true, Ordering::Relaxed);
+                asking.notify_one();
+            }
             let expects_continue = request.headers().contains_key(EXPECT);
             let bounded = |body| bounded(body, body_time_max, expects_continue);
             let mut request = request.map(bounded);
@@ -93,6 +98,8 @@ impl Connections {
         });
         let connection = self
             .http
+            .clone()
+            .timer(HeadTimer::default())
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let shutdown = self.shutdown.clone();
