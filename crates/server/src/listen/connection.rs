@@ -1,9 +1,11 @@
 //! One connection: HTTP/1.1 until it closes or is upgraded.
 
 use std::error::Error;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +20,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::task::unconstrained;
 use tower::Service;
 use tower_http::timeout::{DeadlineBody, TimeoutError};
 
@@ -25,7 +28,7 @@ use super::head_timer::HeadTimer;
 use super::lingering::Lingering;
 use super::{ConnectionLimits, Peer};
 use crate::direct::Direct;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Phase, Shutdown};
 
 /// How long a draining server waits for the first request of a connection that is open already.
 const FIRST_REQUEST_MS_MAX: u64 = 1_000;
@@ -109,18 +112,16 @@ impl Connections {
         tokio::spawn(async move {
             let _in_flight = in_flight;
             let mut connection = pin!(connection);
-            // One thing is watched while nothing ends, for what is watched is looked at with each
-            // request.
-            let ending = if outlasts_drain {
-                Either::Left(shutdown.ended())
-            } else {
-                Either::Right(shutdown.draining())
+            let ending = async {
+                if outlasts_drain {
+                    shutdown.ended().await;
+                } else {
+                    shutdown.draining().await;
+                }
             };
-            let early = tokio::select! {
-                biased;
-                done = connection.as_mut() => Some(done),
-                () = ending => None,
-            };
+            let ending = pin!(unconstrained(ending));
+            let may_end = || shutdown.phase() > Phase::Running;
+            let early = until(connection.as_mut(), ending, may_end).await;
             // A caller who has just connected has its request on the way. Closing now would look
             // like a refusal, so a connection that never had a request may still send one.
             let close_now = async {
@@ -150,6 +151,29 @@ impl Connections {
             }
         });
     }
+}
+
+/// Runs some work to its end, or until a signal; `None` is the signal. The work's task is woken
+/// with every request, and the signal need not be looked at each time: once, so that it wakes the
+/// task, and then when `may_end` says so. A signal that may be too tired to listen
+/// (`tokio::task::coop`) would be missed, so it must not be constrained.
+async fn until<W: Future, S: Future<Output = ()>>(
+    mut work: Pin<&mut W>,
+    mut signal: Pin<&mut S>,
+    may_end: impl Fn() -> bool,
+) -> Option<W::Output> {
+    let mut is_listening = false;
+    poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(done));
+        }
+        if is_listening && !may_end() {
+            return Poll::Pending;
+        }
+        is_listening = true;
+        signal.as_mut().poll(context).map(|()| None)
+    })
+    .await
 }
 
 /// A body that fails when it is not there in time. Most requests have none and need no timer.
