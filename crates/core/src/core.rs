@@ -178,6 +178,11 @@ impl Core {
         Arc::clone(&self.registry.read())
     }
 
+    /// Grows with every change of the registry.
+    pub(crate) fn registry_generation(&self) -> u64 {
+        self.registry.read().generation
+    }
+
     /// Every registered extension, by id.
     pub fn extensions(&self) -> Vec<Arc<Extension>> {
         let mut all: Vec<_> = self.registry().extensions.values().cloned().collect();
@@ -224,12 +229,12 @@ impl Core {
 
     /// Takes one from the rate of a REST caller (`spec 5`).
     pub fn take_rest(&self, caller: &Caller) -> Result<(), Error> {
-        self.rates.rest.take(rate_key(caller))
+        self.rates.rest.take(Arc::clone(&caller.rate_key))
     }
 
     /// Takes one from the rate of somebody who votes (`spec 5`).
     pub(crate) fn take_vote(&self, caller: &Caller) -> Result<(), Error> {
-        self.rates.votes.take(rate_key(caller))
+        self.rates.votes.take(Arc::clone(&caller.rate_key))
     }
 
     /// Re-reads the registry if it changed; answers with the extensions that went.
@@ -370,10 +375,4 @@ impl Core {
             self.rates.tidy();
         }
     }
-}
-
-/// Whom a rate counts: stage, extension and voter identity.
-fn rate_key(caller: &Caller) -> String {
-    let (stage, client_id) = (caller.stage.as_str(), caller.client_id().as_str());
-    [stage, "/", client_id, "/", caller.voter_identity()].concat()
 }

@@ -26,10 +26,13 @@ use axum::middleware;
 use axum::routing::{delete, get, post};
 use crowdlink_core::Core;
 use crowdlink_protocol::Stage;
+use http::Method;
 
 pub(crate) use answer::error_response;
 
+use crate::access::Access;
 use crate::client_address::ClientAddress;
+use crate::direct::{Direct, DirectCall};
 
 /// What every handler of a stage's REST edge knows.
 #[derive(Debug)]
@@ -74,6 +77,19 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(trivia::routes())
         .with_state(edge)
         .merge(others);
-    // As one layer: each is boxed for each route, and cloned for each request.
-    routes.layer((cors::layer(), middleware::from_fn(answer::complete)))
+    routes.layer(middleware::from_fn(answer::around))
+}
+
+/// The calls of a stage that are asked most, and go past the router: each stands there, too.
+pub(crate) fn direct(edge: &Arc<RestEdge>, access: &Access) -> Direct {
+    let mut calls = vec![DirectCall::of_peer(
+        Method::GET,
+        "/v1/e/user_info",
+        identity::user_info,
+        edge,
+    )];
+    calls.extend(state::direct(edge));
+    calls.extend(config::direct(edge));
+    calls.extend(polls::direct(edge));
+    Direct::new(calls, answer::finish, access)
 }

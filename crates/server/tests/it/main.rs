@@ -24,6 +24,7 @@ mod combining;
 mod command_line;
 mod config;
 mod cors;
+mod direct;
 mod document_limits;
 mod drain;
 mod envelope;
