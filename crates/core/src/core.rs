@@ -9,13 +9,16 @@ use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 
+use crate::accumulate;
 use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
+use crate::combine::Combiner;
 use crate::error::Error;
 use crate::guess::Guesses;
 use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
 use crate::presence::Presence;
+use crate::rank;
 use crate::rate::Rates;
 use crate::registry::{self, AddExtension, Extension, Registry};
 use crate::runs;
@@ -57,6 +60,8 @@ pub struct Core {
     pub(crate) presence: Presence,
     pub(crate) shared: Arc<SharedDocuments>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
+    pub(crate) accumulate: Arc<Combiner<accumulate::Entry, ()>>,
+    pub(crate) rank: Arc<Combiner<rank::Operation, Option<String>>>,
 }
 
 /// Figures for operators.
@@ -119,6 +124,8 @@ impl Core {
             askers: Askers::new(),
             presence: Presence::default(),
             known_users: Arc::new(Cache::new(KNOWN_USERS_MAX)),
+            accumulate: Combiner::new(),
+            rank: Combiner::new(),
         });
         tokens::catch_up(&core, 0).await?;
         Ok(core)

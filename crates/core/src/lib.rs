@@ -4,6 +4,7 @@
 //! the bus are handed in as a [`World`]. Permission lives in the function whose rule it protects;
 //! REST and WebSocket are two doors to the same functions.
 
+pub mod accumulate;
 mod bus;
 mod caller;
 mod combine;
@@ -11,6 +12,7 @@ pub mod config;
 mod core;
 pub mod documents;
 mod error;
+mod gathered;
 mod guess;
 mod identity;
 pub mod json_store;
@@ -19,6 +21,7 @@ mod limits;
 pub mod pairing;
 mod presence;
 mod random;
+pub mod rank;
 mod rate;
 pub mod registry;
 mod runs;
@@ -33,6 +36,7 @@ pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};
 pub use caller::{Caller, Revocable};
 pub use core::{Core, CoreOptions, CoreStats, Ended, Notice};
 pub use error::{Error, Refusal, TokenFault};
+pub use gathered::DEFAULT_ID;
 pub use identity::{user_ids, user_info};
 pub use limits::{Lifetimes, Limits, Rate};
 pub use presence::{Presence, Present};

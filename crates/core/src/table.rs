@@ -75,6 +75,12 @@ impl<V: Serialize + DeserializeOwned> Table<V> {
             .collect()
     }
 
+    /// The value of a record that was read with others.
+    pub(crate) fn value(&self, record: Option<&Record>) -> Result<Option<V>, Error> {
+        let value = |record: &Record| serde_json::from_slice(&record.value);
+        Ok(record.map(value).transpose()?)
+    }
+
     fn decode(key: String, record: &Record) -> Result<Stored<V>, Error> {
         Ok(Stored {
             value: serde_json::from_slice(&record.value)?,

@@ -3,17 +3,20 @@
 //!
 //! Nothing here does I/O, is asynchronous or reads a clock. The store is unknown to it.
 
+mod accumulate;
 mod bounds;
 mod call;
 mod claims;
 mod envelope;
 mod ids;
 mod path;
+mod rank;
 mod reply;
 mod rest;
 mod role;
 mod stage;
 
+pub use accumulate::{Accumulated, AccumulatedPage};
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
     Authenticate, Call, CallError, ConfigCall, ConfigTopic, Credential, Json, ReadableConfig,
@@ -23,6 +26,7 @@ pub use claims::{Claims, ClaimsError, ascii_json};
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
 pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
 pub use path::{SocketPath, SocketPathError, Version};
+pub use rank::{RankAccepted, RankScore, Ranking};
 pub use reply::{ErrorItem, Meta, encode_data, encode_errors, encode_event};
 pub use rest::{
     AuthtokenBody, ErrorBody, Grant, Grants, PairingToken, Pin, PinExists, Token, Tokens, UserIds,

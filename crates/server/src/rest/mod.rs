@@ -1,5 +1,6 @@
 //! REST, `/v1/e/…` (`spec 3`): decode, call one function of core, encode.
 
+mod accumulate;
 mod answer;
 mod authorized;
 mod body;
@@ -13,6 +14,7 @@ mod json_store;
 mod named;
 mod pairing;
 mod query;
+mod rank;
 mod state;
 mod tokens;
 
@@ -66,6 +68,8 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(state::routes())
         .merge(config::routes())
         .merge(json_store::routes())
+        .merge(accumulate::routes())
+        .merge(rank::routes())
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.
