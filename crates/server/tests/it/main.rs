@@ -10,6 +10,8 @@
     clippy::missing_panics_doc
 )]
 
+mod accumulate;
+mod accumulate_paging;
 mod authenticate;
 mod authentication_events;
 mod authorization_header;
@@ -40,6 +42,7 @@ mod pairing_in_extension;
 mod pairing_in_game;
 mod parity;
 mod pins_in_games;
+mod rank;
 mod rates;
 mod refresh;
 mod refresh_model;
