@@ -7,11 +7,12 @@ use crowdlink_protocol::{ClientId, Stage};
 use futures::FutureExt as _;
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::accumulate;
 use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
+use crate::codes;
 use crate::combine::Combiner;
 use crate::error::Error;
 use crate::guess::Guesses;
@@ -62,6 +63,8 @@ pub struct Core {
     pub(crate) known_users: Arc<Cache<String, ()>>,
     pub(crate) accumulate: Arc<Combiner<accumulate::Entry, ()>>,
     pub(crate) rank: Arc<Combiner<rank::Operation, Option<String>>>,
+    pub(crate) redeem: Arc<Combiner<String, codes::Given>>,
+    pub(crate) uploads: Semaphore,
 }
 
 /// Figures for operators.
@@ -126,6 +129,8 @@ impl Core {
             known_users: Arc::new(Cache::new(KNOWN_USERS_MAX)),
             accumulate: Combiner::new(),
             rank: Combiner::new(),
+            redeem: Combiner::new(),
+            uploads: Semaphore::new(codes::UPLOADS_AT_ONCE_MAX),
         });
         tokens::catch_up(&core, 0).await?;
         Ok(core)

@@ -7,6 +7,7 @@
 pub mod accumulate;
 mod bus;
 mod caller;
+pub mod codes;
 mod combine;
 pub mod config;
 mod core;

@@ -81,6 +81,11 @@ impl<V: Serialize + DeserializeOwned> Table<V> {
         Ok(record.map(value).transpose()?)
     }
 
+    /// A record that was read with others.
+    pub(crate) fn stored(&self, key: String, record: &Record) -> Result<Stored<V>, Error> {
+        Self::decode(key, record)
+    }
+
     fn decode(key: String, record: &Record) -> Result<Stored<V>, Error> {
         Ok(Stored {
             value: serde_json::from_slice(&record.value)?,

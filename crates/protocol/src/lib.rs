@@ -7,6 +7,7 @@ mod accumulate;
 mod bounds;
 mod call;
 mod claims;
+mod codes;
 mod envelope;
 mod ids;
 mod path;
@@ -23,6 +24,10 @@ pub use call::{
     StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
+pub use codes::{
+    CodeNames, CodeRedeemed, CodesDistributed, CodesEligible, CodesMarked, CodesRedeemed,
+    PRIZES_MAX,
+};
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
 pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
 pub use path::{SocketPath, SocketPathError, Version};

@@ -44,6 +44,7 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
             stage,
             address: ClientAddress::new(&settings.proxy),
             body_bytes_max: settings.limits.rest_body_bytes_max,
+            codes_body_bytes_max: settings.limits.codes_body_bytes_max,
         };
         // The REST port accepts the paths of games too (spec 2.1).
         rest::router(Arc::new(edge), games(stage))

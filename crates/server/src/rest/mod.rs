@@ -4,6 +4,7 @@ mod accumulate;
 mod answer;
 mod authorized;
 mod body;
+mod codes;
 mod config;
 mod cors;
 mod document;
@@ -41,6 +42,8 @@ pub struct RestEdge {
     pub address: ClientAddress,
     /// Largest body (`spec 5`).
     pub body_bytes_max: usize,
+    /// Largest upload of codes.
+    pub codes_body_bytes_max: usize,
 }
 
 /// The routes of a stage. What it does not know falls through to `others`.
@@ -70,6 +73,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(json_store::routes())
         .merge(accumulate::routes())
         .merge(rank::routes())
+        .merge(codes::routes())
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.
