@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::guess::Guesses;
 use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
+use crate::polls::{self, PollNews, Polls};
 use crate::presence::Presence;
 use crate::rank;
 use crate::rate::Rates;
@@ -43,6 +44,9 @@ pub struct CoreOptions {
     pub limits: Limits,
     /// Whether the sandbox registers client ids that it does not know: for development.
     pub auto_register: bool,
+    /// The number of this node among those of a cluster. Nodes of one number are right all the
+    /// same, and in each other's way.
+    pub node: u32,
 }
 
 /// The domain. Feature functions take it as their first argument.
@@ -60,6 +64,7 @@ pub struct Core {
     pub(crate) askers: Askers,
     pub(crate) presence: Presence,
     pub(crate) shared: Arc<SharedDocuments>,
+    pub(crate) polls: Arc<Polls>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
     pub(crate) accumulate: Arc<Combiner<accumulate::Entry, ()>>,
     pub(crate) rank: Arc<Combiner<rank::Operation, Option<String>>>,
@@ -87,6 +92,8 @@ pub enum Notice {
     Changed(Changed),
     /// A value of the JSON store was written: tell the viewers.
     JsonStoreWritten(JsonStoreWritten),
+    /// Something happened to a poll.
+    Poll(PollNews),
     /// Word of some changes was lost: look at everything that is subscribed.
     MayHaveChanged,
 }
@@ -116,6 +123,7 @@ impl Core {
         let core = Arc::new(Self {
             rates: Rates::new(&options.limits, &world.clock),
             shared: SharedDocuments::new(world.clone()),
+            polls: Polls::new(world.clone(), &options),
             world,
             lifetimes: options.lifetimes,
             limits: options.limits,
@@ -261,6 +269,10 @@ impl Core {
             json_store::TOPIC => {
                 let written = serde_json::from_slice(&message.payload).ok()?;
                 Some(Heard::Notice(Notice::JsonStoreWritten(written)))
+            }
+            polls::TOPIC => {
+                let news = serde_json::from_slice(&message.payload).ok()?;
+                Some(Heard::Notice(Notice::Poll(news)))
             }
             _ => None,
         }

@@ -10,14 +10,6 @@ use crate::keys;
 pub const DEFAULT_ID: &str = "default";
 /// Longest id, in characters.
 const ID_CHARS_MAX: usize = 64;
-/// Ids that begin so are the extension's, the others a channel's.
-const GLOBAL_PREFIX: &str = "global";
-
-/// Whether an id is the extension's.
-pub(crate) fn is_global(id: &str) -> bool {
-    id.starts_with(GLOBAL_PREFIX)
-}
-
 /// Refuses what can be no id.
 pub(crate) fn check_id(id: &str) -> Result<(), Error> {
     let chars = id.chars().take(ID_CHARS_MAX + 1).count();

@@ -17,8 +17,6 @@ use crate::keys;
 pub const DEFAULT_KEY: &str = "default";
 /// Longest key, in characters.
 const KEY_CHARS_MAX: usize = 64;
-/// Keys that begin so are the extension's, the others a channel's.
-const GLOBAL_PREFIX: &str = "global";
 /// Where the bus carries [`JsonStoreWritten`].
 pub(crate) const TOPIC: &str = "json-store";
 
@@ -68,7 +66,7 @@ pub async fn read(
     id: &str,
 ) -> Result<Bytes, Error> {
     check_key(id)?;
-    let channel = if id.starts_with(GLOBAL_PREFIX) {
+    let channel = if keys::is_global(id) {
         None
     } else {
         Some(caller.channel(channel)?)
@@ -88,7 +86,7 @@ pub async fn write(
     json: &[u8],
 ) -> Result<(), Error> {
     check_key(id)?;
-    let channel = if id.starts_with(GLOBAL_PREFIX) {
+    let channel = if keys::is_global(id) {
         caller.require_owner()?;
         None
     } else {

@@ -8,6 +8,12 @@ use crowdlink_protocol::{ClientId, Stage};
 /// Room that most keys fit in, in bytes.
 const KEY_BYTES_USUAL: usize = 128;
 
+/// Ids that start so are the extension's, the others a channel's (`spec 3.4`, `spec 3.5`,
+/// `spec 3.6`).
+pub(crate) fn is_global(id: &str) -> bool {
+    id.starts_with("global")
+}
+
 /// A part of a key from outside. ASCII that is not plain is percent-encoded, so that a part can
 /// neither end early nor reach into another; other scripts stay as they are, short and readable.
 pub(crate) fn segment(text: &str) -> String {

@@ -20,6 +20,7 @@ pub mod json_store;
 mod keys;
 mod limits;
 pub mod pairing;
+pub mod polls;
 mod presence;
 mod random;
 pub mod rank;

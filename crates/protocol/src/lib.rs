@@ -11,6 +11,7 @@ mod codes;
 mod envelope;
 mod ids;
 mod path;
+mod poll;
 mod rank;
 mod reply;
 mod rest;
@@ -20,8 +21,8 @@ mod stage;
 pub use accumulate::{Accumulated, AccumulatedPage};
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
-    Authenticate, Call, CallError, ConfigCall, ConfigTopic, Credential, Json, ReadableConfig,
-    StateCall, StateTopic,
+    Authenticate, Call, CallError, ConfigCall, ConfigTopic, Credential, Json, PollCall, PollTopic,
+    ReadableConfig, StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
 pub use codes::{
@@ -31,6 +32,10 @@ pub use codes::{
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
 pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
 pub use path::{SocketPath, SocketPathError, Version};
+pub use poll::{
+    FieldError, POLL_COUNTERS, PollConfig, PollConfigChange, PollDefinitionChange, PollHead,
+    PollReport, PollStatus, VoteReport, VoteStatistics,
+};
 pub use rank::{RankAccepted, RankScore, Ranking};
 pub use reply::{ErrorItem, Meta, encode_data, encode_errors, encode_event};
 pub use rest::{

@@ -8,7 +8,8 @@ use super::{CLOCKS, HEADS, Place, ROWS, observed, row_key};
 use crate::caller::Caller;
 use crate::core::Core;
 use crate::error::{Error, Refusal};
-use crate::gathered::{CHANNELS, check_id, is_global};
+use crate::gathered::{CHANNELS, check_id};
+use crate::keys::is_global;
 use crate::runs::Run;
 
 /// What a row weighs beside its value: three ids and their names.

@@ -11,7 +11,8 @@ use crate::caller::Caller;
 use crate::combine::Apply;
 use crate::core::Core;
 use crate::error::Error;
-use crate::gathered::{check_id, is_global};
+use crate::gathered::check_id;
+use crate::keys::is_global;
 use crate::runs::{self, Run, Watch};
 use crate::table::encode;
 use crate::world::{CONFLICT_TRIES_MAX, World};
@@ -150,21 +151,21 @@ impl Writer {
 
     /// The heads that a batch needs, by key; new ones where there are none.
     async fn heads<'a>(&self, batch: &'a [Entry]) -> Result<HashMap<&'a str, Drafted>, Error> {
-        let mut heads = HashMap::new();
-        for entry in batch {
-            if heads.contains_key(&*entry.head) {
-                continue;
-            }
-            let there = HEADS.get(&*self.world.store, &entry.head).await?;
-            let (head, expect) = match there {
-                Some(there) => (there.value, Expect::Version(there.version)),
-                None => {
-                    let run = Run::new(&self.world);
-                    (Head { run, latest: 0 }, Expect::Absent)
-                }
+        let mut keys: Vec<&str> = batch.iter().map(|entry| &*entry.head).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let wanted = keys.iter().map(|key| (*key).to_owned()).collect();
+        let there = HEADS.get_many(&*self.world.store, wanted).await?;
+        let mut heads = HashMap::with_capacity(keys.len());
+        for (key, there) in keys.into_iter().zip(there) {
+            let (head, expect) = if let Some(there) = there {
+                (there.value, Expect::Version(there.version))
+            } else {
+                let run = Run::new(&self.world);
+                (Head { run, latest: 0 }, Expect::Absent)
             };
             let rows = self.place.rows(&head.run);
-            heads.insert(&*entry.head, Drafted { head, expect, rows });
+            heads.insert(key, Drafted { head, expect, rows });
         }
         Ok(heads)
     }

@@ -9,6 +9,7 @@ use super::{CODES_PER_USER_MAX, Place, Set, check_index};
 use crate::caller::{Caller, check_id};
 use crate::core::Core;
 use crate::error::Error;
+use crate::polls::{self, LogEntry};
 use crate::table::{Stored, encode};
 use crate::world::{CONFLICT_TRIES_MAX, World};
 
@@ -76,6 +77,55 @@ pub async fn mark(
     Ok(CodesMarked {
         marked: distinct.len(),
     })
+}
+
+/// Who is marked for what they voted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Winners<'a> {
+    /// The channel of the poll, where the call names one.
+    pub channel: Option<&'a str>,
+    /// The poll.
+    pub poll_id: &'a str,
+    /// The value that is right.
+    pub correct: i64,
+    /// The last moment for a right vote (Unix ms); none for any time.
+    pub cutoff_ms: Option<i64>,
+}
+
+/// Marks the voters of a poll who voted for the right value, of those who share identity. In
+/// steps, as [`mark`].
+pub async fn mark_winners(
+    core: &Core,
+    caller: &Caller,
+    marks: &Marks,
+    winners: Winners<'_>,
+) -> Result<CodesMarked, Error> {
+    caller.require_trusted()?;
+    let place = Place::of(caller);
+    marked_sets(&place, &core.world, marks).await?;
+    let mut log = polls::vote_log(core, caller, winners.channel, winners.poll_id).await?;
+    let is_right = |row: &LogEntry| {
+        // Who does not share identity is known by the opaque id alone.
+        let shares = row.identifier != row.opaque;
+        let in_time = winners
+            .cutoff_ms
+            .is_none_or(|cutoff| row.timestamp <= cutoff);
+        row.value == winners.correct && shares && in_time
+    };
+    let mut marked = 0;
+    loop {
+        let rows = log.next(core).await?;
+        if rows.is_empty() {
+            return Ok(CodesMarked { marked });
+        }
+        let right = rows.iter().filter(|row| is_right(row));
+        let users: Vec<&str> = right.map(|row| &*row.identifier).collect();
+        for users in users.chunks(BATCH_ITEMS_MAX / marks.prizes.len()) {
+            commit(&place, &core.world, marks, users).await?;
+        }
+        // One row a voter and value: none comes twice.
+        marked += users.len();
+    }
 }
 
 async fn commit(place: &Place, world: &World, marks: &Marks, users: &[&str]) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use crowdlink_protocol::{ClientId, PRIZES_MAX, Stage};
 use serde::{Deserialize, Serialize};
 
 pub use list::{CodeList, NewCodes, Upload};
-pub use mark::{Marks, mark};
+pub use mark::{Marks, Winners, mark, mark_winners};
 pub use read::{eligible, names, redeemed, remove};
 pub(crate) use redeem::Given;
 pub use redeem::redeem;
@@ -110,12 +110,8 @@ impl Place {
 
     /// The sets by index, read in one snapshot.
     async fn sets(&self, world: &World) -> Result<Vec<Option<Stored<Set>>>, Error> {
-        let keys: Vec<String> = (0..PRIZES_MAX).map(|index| self.head(index)).collect();
-        let records = world.store.get_many(&keys).await?;
-        let stored = |(key, record): (String, Option<crowdlink_store::Record>)| {
-            record.map(|record| SETS.stored(key, &record)).transpose()
-        };
-        keys.into_iter().zip(records).map(stored).collect()
+        let keys = (0..PRIZES_MAX).map(|index| self.head(index)).collect();
+        SETS.get_many(&*world.store, keys).await
     }
 }
 

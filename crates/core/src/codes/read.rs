@@ -91,12 +91,11 @@ pub async fn eligible(core: &Core, caller: &Caller) -> Result<CodesEligible, Err
             prizes.push(prize);
         }
     }
-    let records = core.world.store.get_many(&keys).await?;
-    for (prize, records) in prizes.into_iter().zip(records.chunks(2)) {
-        if let ([limit, holds], Some(eligible)) = (records, eligible.get_mut(prize)) {
-            let limit = COUNTS.value(limit.as_ref())?.unwrap_or(0);
-            let holds = COUNTS.value(holds.as_ref())?.unwrap_or(0);
-            *eligible = limit.saturating_sub(holds);
+    let counts = COUNTS.get_many(&*core.world.store, keys).await?;
+    let count = |count: &Option<Stored<u32>>| count.as_ref().map_or(0, |count| count.value);
+    for (prize, counts) in prizes.into_iter().zip(counts.chunks(2)) {
+        if let ([limit, holds], Some(eligible)) = (counts, eligible.get_mut(prize)) {
+            *eligible = count(limit).saturating_sub(count(holds));
         }
     }
     Ok(CodesEligible { eligible })

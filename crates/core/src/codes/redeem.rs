@@ -116,13 +116,12 @@ impl Server {
         let mut keys = vec![rows.next()];
         keys.extend(names.iter().map(|user| rows.limit(user)));
         keys.extend(names.iter().map(|user| rows.count(user)));
-        let records = self.world.store.get_many(&keys).await?;
-        let mut counts = records.iter().map(|record| {
-            let record = record.as_ref();
-            let is = record.map_or(Expect::Absent, |record| Expect::Version(record.version));
-            Ok::<_, Error>((COUNTS.value(record)?.unwrap_or(0), is))
+        let counts = COUNTS.get_many(&*self.world.store, keys).await?;
+        let mut counts = counts.into_iter().map(|count| match count {
+            Some(count) => (count.value, Expect::Version(count.version)),
+            None => (0, Expect::Absent),
         });
-        let mut count = || counts.next().unwrap_or_else(|| Err(lost()));
+        let mut count = || counts.next().ok_or_else(lost);
         let (next, next_is) = count()?;
         let limits: Vec<_> = names.iter().map(|_| count()).collect::<Result<_, _>>()?;
         let mut users = HashMap::with_capacity(names.len());

@@ -103,13 +103,12 @@ impl Counter {
             .now_ms()
             .saturating_add_unsigned(self.lifetime_ms);
         let mut commit = Commit::new();
-        let (head, expect) = match head {
-            Some(head) => (head.value, Expect::Version(head.version)),
-            None => {
-                let run = Run::new(&self.world);
-                commit = runs::watch(commit, &self.watch_of(&run), expires_at_ms)?;
-                (Head { run }, Expect::Absent)
-            }
+        let (head, expect) = if let Some(head) = head {
+            (head.value, Expect::Version(head.version))
+        } else {
+            let run = Run::new(&self.world);
+            commit = runs::watch(commit, &self.watch_of(&run), expires_at_ms)?;
+            (Head { run }, Expect::Absent)
         };
         let key = &self.place.head;
         commit = commit
@@ -138,23 +137,22 @@ impl Counter {
         rows: &Rows,
         answers: &'a [Operation],
     ) -> Result<HashMap<&'a str, Kept>, Error> {
-        let mut voters = HashMap::new();
-        let mut keys = Vec::new();
-        for answer in answers {
-            if let Operation::Answer { voter, .. } = answer
-                && voters.insert(&**voter, Kept::default()).is_none()
-            {
-                keys.push((&**voter, rows.voter(voter)));
-            }
-        }
-        let wanted: Vec<String> = keys.iter().map(|(_, key)| key.clone()).collect();
-        let records = self.world.store.get_many(&wanted).await?;
-        for ((voter, _), record) in keys.into_iter().zip(records) {
-            let was = VOTERS.value(record.as_ref())?;
+        let voter = |answer: &'a Operation| match answer {
+            Operation::Answer { voter, .. } => Some(&**voter),
+            Operation::Clear => None,
+        };
+        let mut voters: Vec<&str> = answers.iter().filter_map(voter).collect();
+        voters.sort_unstable();
+        voters.dedup();
+        let keys = voters.iter().map(|voter| rows.voter(voter)).collect();
+        let there = VOTERS.get_many(&*self.world.store, keys).await?;
+        let kept = |there: Option<Stored<String>>| {
+            let was = there.map(|there| there.value);
             let now = was.clone();
-            voters.insert(voter, Kept { was, now });
-        }
-        Ok(voters)
+            Kept { was, now }
+        };
+        let voters = voters.into_iter().zip(there.into_iter().map(kept));
+        Ok(voters.collect())
     }
 
     /// Adds changes of counts to a commit: the count itself, and its place in the order.
@@ -165,21 +163,23 @@ impl Counter {
         changes: &BTreeMap<String, i64>,
     ) -> Result<Commit, Error> {
         let changes = || changes.iter().filter(|(_, change)| **change != 0);
-        let keys: Vec<String> = changes().map(|(key, _)| rows.count(key)).collect();
-        let records = self.world.store.get_many(&keys).await?;
-        for (((key, change), row), record) in changes().zip(keys).zip(records) {
-            let before = COUNTS.value(record.as_ref())?.unwrap_or(0);
+        let keys = changes().map(|(key, _)| rows.count(key)).collect();
+        let counts = COUNTS.get_many(&*self.world.store, keys).await?;
+        for ((key, change), count) in changes().zip(counts) {
+            let before = count.map_or(0, |count| count.value);
             let after = u32::try_from(i64::from(before).saturating_add(*change)).unwrap_or(0);
             if before > 0 {
                 commit = commit.delete(rows.score(before, key));
             }
             commit = if after == 0 {
-                commit.delete(row)
+                commit.delete(rows.count(key))
             } else {
                 let json = encode(&after)?;
-                commit
-                    .put(row, json.clone(), None)
-                    .put(rows.score(after, key), json, None)
+                commit.put(rows.count(key), json.clone(), None).put(
+                    rows.score(after, key),
+                    json,
+                    None,
+                )
             };
         }
         Ok(commit)

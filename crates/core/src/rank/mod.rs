@@ -14,8 +14,8 @@ pub(crate) use count::{Counter, Operation};
 use crate::caller::Caller;
 use crate::core::Core;
 use crate::error::Error;
-use crate::gathered::{self, check_id, is_global};
-use crate::keys;
+use crate::gathered::{self, check_id};
+use crate::keys::{self, is_global};
 use crate::runs::Run;
 use crate::table::Table;
 

@@ -3,11 +3,13 @@
 mod authenticate;
 mod config;
 mod data;
+mod poll;
 mod state;
 
 pub use authenticate::{Authenticate, Credential};
 pub use config::{ConfigCall, ConfigTopic, ReadableConfig};
 pub use data::Json;
+pub use poll::{PollCall, PollTopic};
 pub use state::{StateCall, StateTopic};
 
 use crate::envelope::Request;
@@ -25,6 +27,8 @@ pub enum Call<'a> {
     State(StateCall<'a>),
     /// Configuration (`spec 2.5`).
     Config(ConfigCall<'a>),
+    /// Polls (`spec 2.6`).
+    Poll(PollCall),
 }
 
 /// How much of an unknown name a refusal repeats, in characters: a frame of ours must not outgrow
@@ -73,6 +77,10 @@ impl<'a> Call<'a> {
             },
             (_, "config") => match ConfigCall::parse(request)? {
                 Some(call) => Ok(Self::Config(call)),
+                None => Err(unknown(request)),
+            },
+            (_, "poll") => match PollCall::parse(request)? {
+                Some(call) => Ok(Self::Poll(call)),
                 None => Err(unknown(request)),
             },
             _ => Err(unknown(request)),

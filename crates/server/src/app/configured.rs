@@ -2,6 +2,7 @@
 
 use crowdlink_core::{CoreOptions, Lifetimes, Limits, Rate};
 
+use crate::events::PollRhythm;
 use crate::gamelink::GameLimits;
 use crate::live::{LiveLimits, RequestRate};
 use crate::settings::Settings;
@@ -56,6 +57,7 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             ..Limits::default()
         },
         auto_register,
+        ..CoreOptions::default()
     }
 }
 
@@ -82,5 +84,16 @@ pub(super) fn game_limits(settings: &Settings) -> GameLimits {
             burst: settings.rates.socket_requests_burst_max,
             refused_ms_max: settings.rates.socket_overload_ms_max,
         },
+    }
+}
+
+/// What the pump of polls wants of the settings.
+pub(super) fn poll_rhythm(settings: &Settings) -> PollRhythm {
+    let rates = &settings.rates;
+    PollRhythm {
+        games_ms_min: rates.poll_event_ms_min,
+        tail_ms_max: rates.poll_event_tail_ms_max,
+        viewers_ms_min: rates.vote_update_ms_min,
+        viewers_first_ms_max: rates.vote_update_first_ms_max,
     }
 }

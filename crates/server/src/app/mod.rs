@@ -100,7 +100,8 @@ impl App {
         };
         let core = Core::open(world, core_options(&settings, auto_register)).await?;
         let live = Live::start(Arc::clone(&clock), live_limits(&settings));
-        let pump = Pump::new(Arc::clone(&core), Arc::clone(&live));
+        let rhythm = configured::poll_rhythm(&settings);
+        let pump = Pump::new(Arc::clone(&core), Arc::clone(&live), rhythm);
         let shutdown = Shutdown::new();
         let ping_ms_max = settings.timeouts.store_ping_ms_max;
         let readiness = Readiness::new(
@@ -144,6 +145,7 @@ impl App {
                 Notice::Ended(ended) => gamelink::end(&core, &live, &ended),
                 notice @ (Notice::Changed(_)
                 | Notice::JsonStoreWritten(_)
+                | Notice::Poll(_)
                 | Notice::MayHaveChanged) => pump.notice(notice),
             };
             core.run(hear).await;

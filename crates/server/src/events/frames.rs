@@ -111,7 +111,7 @@ pub(super) struct ViewerEvent {
 }
 
 impl ViewerEvent {
-    fn new<T: Serialize>(
+    pub(super) fn new<T: Serialize>(
         stage: Stage,
         client_id: &ClientId,
         channel: Option<&str>,

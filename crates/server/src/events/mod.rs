@@ -6,7 +6,9 @@
 
 mod due;
 mod frames;
+mod polls;
 mod pump;
 
 pub use frames::{game_topic, viewer_topic};
+pub use polls::{PollRhythm, all_polls_topic, poll_topic};
 pub use pump::Pump;

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::due::Due;
 use super::frames::{ViewerEvent, game_frame, game_topic};
+use super::polls::{PollPump, PollRhythm};
 use crate::live::{Live, SlotKey};
 
 /// Time between two events of one document to viewers (`spec 4.3`).
@@ -28,6 +29,7 @@ pub struct Pump {
     woken: Notify,
     /// What games subscribed to, and the version they heard of last.
     watched: Mutex<Watched>,
+    polls: Arc<PollPump>,
 }
 
 #[derive(Debug, Default)]
@@ -39,14 +41,21 @@ struct Watched {
 
 impl Pump {
     /// A pump at rest; [`Pump::run`] sets it going.
-    pub fn new(core: Arc<Core>, live: Arc<Live>) -> Arc<Self> {
+    pub fn new(core: Arc<Core>, live: Arc<Live>, rhythm: PollRhythm) -> Arc<Self> {
+        let polls = PollPump::new(Arc::clone(&core), Arc::clone(&live), rhythm);
         Arc::new(Self {
+            polls: Arc::new(polls),
             core,
             live,
             due: Mutex::default(),
             woken: Notify::new(),
             watched: Mutex::default(),
         })
+    }
+
+    /// What is told of polls.
+    pub fn polls(&self) -> &PollPump {
+        &self.polls
     }
 
     /// A game subscribes to a document: what it hears next is what changes from now on.
@@ -71,7 +80,9 @@ impl Pump {
             Notice::MayHaveChanged => {
                 let places: Vec<Place> = self.watched.lock().told.keys().cloned().collect();
                 self.mark(places);
+                self.polls.look_again();
             }
+            Notice::Poll(news) => self.polls.hear(news),
             Notice::Ended(_) => {}
         }
     }
@@ -89,6 +100,10 @@ impl Pump {
 
     /// Tells what is due, until it is dropped.
     pub async fn run(&self) {
+        tokio::join!(self.run_documents(), self.polls.run());
+    }
+
+    async fn run_documents(&self) {
         let clock = Arc::clone(self.live.clock());
         loop {
             let next_ms = self.due.lock().next_ms();

@@ -4,6 +4,7 @@
 mod authenticate;
 mod config;
 mod connection;
+mod poll;
 mod reply;
 mod session;
 mod state;

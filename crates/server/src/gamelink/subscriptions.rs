@@ -14,11 +14,15 @@ impl GameConnection {
         let Some(topic) = game_topic(&place) else {
             return Err(Error::Internal("a document without a topic".to_owned()));
         };
-        match session.live().hub().subscribe(session, &topic) {
-            Ok(_) => {
-                self.edge.pump.watch(place);
-                Ok(())
-            }
+        Self::subscribe(session, &topic)?;
+        self.edge.pump.watch(place);
+        Ok(())
+    }
+
+    /// From now on the connection hears of what is published under a topic.
+    pub(super) fn subscribe(session: &Arc<Session>, topic: &str) -> Result<(), Error> {
+        match session.live().hub().subscribe(session, topic) {
+            Ok(_) => Ok(()),
             Err(SubscribeError::TooMany) => Err(Error::invalid(
                 "topic_id",
                 "is one more than a connection may subscribe to",

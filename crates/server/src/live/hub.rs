@@ -128,6 +128,27 @@ impl Hub {
         self.fan_out(topic, frame, None)
     }
 
+    /// Sends a frame of a stream to whoever subscribed to any of some topics, once. Frames reach
+    /// each subscriber in the order of these calls where they are made by one task.
+    pub fn publish_to_any(&self, topics: &[String], frame: &Frame) -> usize {
+        let mut receivers: Vec<Arc<Session>> = Vec::new();
+        for topic in topics.iter().filter_map(|topic| self.find(topic)) {
+            let seated = topic.seated.lock();
+            receivers.extend(seated.roster.iter().cloned());
+        }
+        receivers.sort_by_key(Arc::as_ptr);
+        receivers.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let way = if receivers.len() <= DIRECT_RECEIVERS_MAX {
+            Way::Direct
+        } else {
+            Way::Queue
+        };
+        let offered = receivers.iter();
+        offered
+            .filter(|session| session.offer(frame, None, way, session.now_ms()))
+            .count()
+    }
+
     /// Sends a state to all subscribers: where an older frame of the same slot still waits, this
     /// one replaces it.
     pub fn publish_latest(&self, topic: &str, slot: SlotKey, frame: &Frame) -> usize {

@@ -7,13 +7,18 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post, put};
 use crowdlink_core::Error;
-use crowdlink_core::codes::{self, Marks, Upload};
+use crowdlink_core::codes::{self, Marks, Upload, Winners};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::RestEdge;
 use super::answer::{Answer, done, json};
 use super::authorized::Authorized;
-use super::body::{Json, list, read_large};
+use super::body::{Json, list, read_large, text};
+use super::query::Parameters;
+
+/// Times below it are in seconds.
+const SECONDS_BELOW: i64 = 100_000_000_000;
 
 type Edge = State<Arc<RestEdge>>;
 
@@ -22,6 +27,7 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
     Router::new()
         .route("/v1/e/codes", put(upload).get(names).delete(remove))
         .route("/v1/e/codes/mark_from_list", post(mark_from_list))
+        .route("/v1/e/codes/mark_from_poll", post(mark_from_poll))
         .route("/v1/e/codes/eligible", get(eligible))
         .route("/v1/e/codes/eligibility", get(eligible))
         .route("/v1/e/codes/redeemed", get(redeemed))
@@ -56,6 +62,43 @@ async fn mark_from_list(
     let users = items(&body, "users", "must be a list of user ids", user)?;
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     json(&codes::mark(&edge.core, &caller, &marks, &users).await?)
+}
+
+#[derive(Deserialize)]
+struct Channel {
+    channel_id: Option<String>,
+}
+
+async fn mark_from_poll(
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Parameters(query): Parameters<Channel>,
+    Json(body): Json,
+) -> Answer {
+    let marks = marks(&body)?;
+    let poll_id = text(&body, "poll_id")?;
+    let correct = body.get("correct").and_then(Value::as_i64);
+    let winners = Winners {
+        channel: query.channel_id.as_deref(),
+        poll_id: poll_id.ok_or_else(|| Error::invalid("poll_id", "is required"))?,
+        correct: correct.ok_or_else(|| Error::invalid("correct", "must be the value voted for"))?,
+        cutoff_ms: cutoff_ms(&body)?,
+    };
+    json(&codes::mark_winners(&edge.core, &caller, &marks, winners).await?)
+}
+
+/// Ms as in `vote_logs`, or seconds as in the times of a poll: no vote is old enough for the two
+/// to be mistaken.
+fn cutoff_ms(body: &Value) -> Result<Option<i64>, Error> {
+    let wrong = || Error::invalid("cutoff_timestamp", "must be a Unix time in ms");
+    match body.get("cutoff_timestamp") {
+        None | Some(Value::Null) => Ok(None),
+        Some(time) => match time.as_i64().ok_or_else(wrong)? {
+            0 => Ok(None),
+            seconds @ ..SECONDS_BELOW => Ok(Some(seconds.saturating_mul(1_000))),
+            ms => Ok(Some(ms)),
+        },
+    }
 }
 
 /// Prizes and their limits, as both kinds of marks name them.

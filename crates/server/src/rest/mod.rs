@@ -14,6 +14,7 @@ mod identity;
 mod json_store;
 mod named;
 mod pairing;
+mod polls;
 mod query;
 mod rank;
 mod state;
@@ -71,6 +72,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(state::routes())
         .merge(config::routes())
         .merge(json_store::routes())
+        .merge(polls::routes())
         .merge(accumulate::routes())
         .merge(rank::routes())
         .merge(codes::routes())

@@ -1,0 +1,74 @@
+//! Polls and votes (`spec 2.6`, `spec 3.6`).
+//!
+//! A poll is a small record, its [`head`], and a run: the generation of votes that count for it.
+//! One record per voter, one tally per node, a log in the order of time, all under the run. Who
+//! deletes a poll drops its run, in one commit; what was counted there is swept later. Whatever
+//! concerns one poll waits in one queue on each node, and votes in a row become one commit, which
+//! checks the head: a vote that was answered counts in the run of that moment, on every node.
+
+mod ballot;
+mod head;
+mod log;
+mod manage;
+mod news;
+mod place;
+mod read;
+mod records;
+mod tally;
+mod vote;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::combine::Combiner;
+use crate::core::CoreOptions;
+use crate::limits::Limits;
+use crate::world::World;
+
+pub use log::{LogEntry, LogReader, vote_log};
+pub use manage::{CreatePoll, configure, create, delete, modify, reconfigure};
+pub(crate) use news::TOPIC;
+pub use news::{PollEvent, PollNews};
+pub use place::{DEFAULT_ID, PollPlace};
+pub use read::{PollSnapshot, PollTimes, config, report, settled, snapshot, times_of, votes};
+pub use vote::{Voted, vote};
+
+/// Locks for those who add a poll, so that few wait for each other.
+const ADDING_LOCKS: usize = 64;
+
+/// Everything about polls that is in memory.
+#[derive(Debug)]
+pub(crate) struct Polls {
+    world: World,
+    limits: Limits,
+    votes_ms: u64,
+    /// Name of this node's tallies.
+    node: u32,
+    queue: Arc<Combiner<vote::Operation, vote::Outcome>>,
+    /// Held while polls are counted and one is added.
+    adding: Vec<Mutex<()>>,
+    keyed: RandomState,
+}
+
+impl Polls {
+    pub(crate) fn new(world: World, options: &CoreOptions) -> Arc<Self> {
+        Arc::new(Self {
+            world,
+            limits: options.limits,
+            votes_ms: options.lifetimes.votes_ms,
+            node: options.node,
+            queue: Combiner::new(),
+            adding: (0..ADDING_LOCKS).map(|_| Mutex::new(())).collect(),
+            keyed: RandomState::new(),
+        })
+    }
+
+    /// The lock of those who add a poll beside `neighbours`.
+    fn adding(&self, neighbours: &str) -> Option<&Mutex<()>> {
+        let hash = self.keyed.hash_one(neighbours);
+        let index = usize::try_from(hash % ADDING_LOCKS as u64).unwrap_or(0);
+        self.adding.get(index)
+    }
+}

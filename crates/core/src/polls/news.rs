@@ -1,0 +1,59 @@
+//! What happens to polls, told to every node after its commit.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Polls;
+use super::place::PollPlace;
+use crate::bus::Message;
+
+/// Where the bus carries [`PollNews`].
+pub(crate) const TOPIC: &str = "poll";
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PollEvent {
+    /// It was created, or created over.
+    Created,
+    /// It was pending or had ended, and is so no more.
+    Opened,
+    /// It was stopped.
+    Ended,
+    /// Something else about it changed.
+    Reconfigured,
+    /// It is gone, with its votes.
+    Deleted,
+    /// Votes came, or count otherwise than before.
+    Voted,
+}
+
+/// Told after each commit that concerns a poll; carries no numbers, so that whoever is told reads
+/// the newest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollNews {
+    /// Which poll.
+    pub place: PollPlace,
+    /// What happened.
+    pub event: PollEvent,
+    /// The version of the commit; whoever reads an older one has not seen it. 0 where nobody knows
+    /// whether it happened.
+    pub version: u64,
+}
+
+impl Polls {
+    /// Tells everybody, after the commit.
+    pub(super) fn announce(&self, place: &PollPlace, event: PollEvent, version: u64) {
+        let news = PollNews {
+            place: place.clone(),
+            event,
+            version,
+        };
+        match serde_json::to_vec(&news) {
+            Ok(payload) => self.world.bus.publish(Message {
+                topic: TOPIC.to_owned(),
+                payload: Bytes::from(payload),
+            }),
+            Err(error) => tracing::error!(%error, "news of a poll could not be told"),
+        }
+    }
+}

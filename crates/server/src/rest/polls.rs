@@ -1,0 +1,205 @@
+//! Polls and votes (`spec 3.6`).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use crowdlink_core::polls::{self, DEFAULT_ID, LogReader, Voted};
+use crowdlink_core::{Core, Error};
+use crowdlink_protocol::{PollConfigChange, PollDefinitionChange, VoteReport};
+use futures::stream;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::RestEdge;
+use super::answer::{Answer, JSON, done, json};
+use super::authorized::Authorized;
+use super::body::{Json, text};
+use super::query::Parameters;
+
+type Edge = State<Arc<RestEdge>>;
+
+/// The routes.
+pub(super) fn routes() -> Router<Arc<RestEdge>> {
+    Router::new()
+        .route("/v1/e/vote", get(read).post(vote).delete(remove))
+        .route("/v1/e/vote_logs", get(log))
+        .route("/v1/e/vote_config", get(config).post(configure))
+        .route("/v1/e/vote_modifier", post(modify))
+}
+
+#[derive(Deserialize)]
+struct Poll {
+    id: Option<String>,
+    channel_id: Option<String>,
+}
+
+impl Poll {
+    fn id(&self) -> &str {
+        let named = self.id.as_deref().filter(|id| !id.is_empty());
+        named.unwrap_or(DEFAULT_ID)
+    }
+
+    fn channel(&self) -> Option<&str> {
+        self.channel_id.as_deref()
+    }
+}
+
+fn report(voted: &Voted) -> Answer {
+    json(&VoteReport::new(&voted.numbers, voted.vote))
+}
+
+async fn read(
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Parameters(poll): Parameters<Poll>,
+) -> Answer {
+    report(&polls::votes(&edge.core, &caller, poll.channel(), poll.id()).await?)
+}
+
+async fn vote(
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Parameters(poll): Parameters<Poll>,
+    Json(body): Json,
+) -> Answer {
+    let value = whole(&body, "value")?.ok_or_else(|| Error::invalid("value", "is required"))?;
+    let count = whole(&body, "count")?.unwrap_or(1);
+    let voted = polls::vote(
+        &edge.core,
+        &caller,
+        poll.channel(),
+        poll.id(),
+        (value, count),
+    );
+    report(&voted.await?)
+}
+
+async fn remove(
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Parameters(poll): Parameters<Poll>,
+) -> Answer {
+    polls::delete(&edge.core, &caller, poll.channel(), poll.id()).await?;
+    Ok(done())
+}
+
+async fn config(
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Parameters(poll): Parameters<Poll>,
+) -> Answer {
+    json(&polls::config(&edge.core, &caller, poll.channel(), poll.id()).await?)
+}
+
+async fn configure(
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Parameters(poll): Parameters<Poll>,
+    Json(body): Json,
+) -> Answer {
+    // The id may stand in the body or in the query.
+    let id = text(&body, "id")?.filter(|id| !id.is_empty());
+    let fields = match body.get("config") {
+        Some(Value::Object(fields)) => fields,
+        None | Some(Value::Null) => &Map::new(),
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            return Err(Error::invalid("config", "must be an object").into());
+        }
+    };
+    let wrong = |error: crowdlink_protocol::FieldError| Error::invalid(error.field, error.expected);
+    let definition = PollDefinitionChange::from_fields(fields, "userData").map_err(wrong)?;
+    let config = PollConfigChange::from_fields(fields).map_err(wrong)?;
+    let named = (poll.channel(), id.unwrap_or_else(|| poll.id()));
+    polls::configure(&edge.core, &caller, named, (definition, config)).await?;
+    Ok(done())
+}
+
+async fn modify(
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Parameters(poll): Parameters<Poll>,
+    Json(body): Json,
+) -> Answer {
+    let user = text(&body, "user")?.unwrap_or_default();
+    let add = whole(&body, "add")?.ok_or_else(|| Error::invalid("add", "is required"))?;
+    let named = (poll.channel(), poll.id());
+    polls::modify(&edge.core, &caller, named, (user, add)).await?;
+    Ok(done())
+}
+
+/// A field that must be a whole number.
+fn whole(body: &Value, field: &'static str) -> Result<Option<i64>, Error> {
+    let Value::Object(fields) = body else {
+        return Err(Error::invalid("body", "must be a JSON object"));
+    };
+    match fields.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(number) => {
+            let wrong = || Error::invalid(field, "must be a whole number");
+            number.as_i64().map(Some).ok_or_else(wrong)
+        }
+    }
+}
+
+async fn log(
+    State(edge): Edge,
+    Authorized(caller): Authorized,
+    Parameters(poll): Parameters<Poll>,
+) -> Answer {
+    let mut log = polls::vote_log(&edge.core, &caller, poll.channel(), poll.id()).await?;
+    // What cannot be read at all is refused before the answer begins.
+    let first = Page::read(&edge.core, &mut log).await?;
+    Ok(streamed(Arc::clone(&edge.core), log, first))
+}
+
+/// Some rows of a log, as they stand in the answer.
+struct Page {
+    text: Vec<u8>,
+    rows: usize,
+}
+
+impl Page {
+    async fn read(core: &Core, log: &mut LogReader) -> Result<Self, Error> {
+        let page = log.next(core).await?;
+        let mut text = Vec::new();
+        for row in &page {
+            text.push(b',');
+            serde_json::to_writer(&mut text, row)?;
+        }
+        let rows = page.len();
+        Ok(Self { text, rows })
+    }
+}
+
+/// The answer, a page at a time: however long the log is, one page is in memory.
+fn streamed(core: Arc<Core>, log: LogReader, first: Page) -> Response {
+    let mut opening = b"{\"result\":[".to_vec();
+    opening.extend(first.text.get(1..).unwrap_or_default());
+    let state = (core, log, first.rows == 0);
+    let pages = stream::try_unfold(state, |(core, mut log, ended)| async move {
+        if ended {
+            return Ok::<_, Error>(None);
+        }
+        let page = Page::read(&core, &mut log).await.inspect_err(|error| {
+            tracing::error!(%error, "a vote log ends early");
+        })?;
+        let ended = page.rows == 0;
+        let text = if ended { b"]}".to_vec() } else { page.text };
+        Ok(Some((Bytes::from(text), (core, log, ended))))
+    });
+    let empty = first.rows == 0;
+    let opening = if empty {
+        Bytes::from_static(b"{\"result\":[]}")
+    } else {
+        Bytes::from(opening)
+    };
+    let opening = stream::once(async move { Ok::<_, Error>(opening) });
+    let body = Body::from_stream(futures::StreamExt::chain(opening, pages));
+    ([(CONTENT_TYPE, JSON)], body).into_response()
+}
