@@ -22,6 +22,7 @@ mod codes;
 mod codes_kill;
 mod codes_redeem;
 mod codes_upload;
+mod codes_winners;
 mod combining;
 mod command_line;
 mod config;
