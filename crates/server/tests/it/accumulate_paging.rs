@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crowdlink_core::{Core, accumulate, tokens};
-use crowdlink_protocol::Stage;
+use crowdlink_core::accumulate::{self, AccumulateOf};
+use crowdlink_core::{Caller, Core, tokens};
+use crowdlink_protocol::{Accumulated, Stage};
 use crowdlink_store::Faults;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -13,8 +15,8 @@ use serde_json::{Value, json};
 use crate::harness::{EXTENSION, Http, Server, core_beside, user_token};
 
 const CHANNELS: [&str; 3] = ["42", "43", "44"];
-const WRITERS: u64 = 30;
-const VALUES: u64 = 8;
+const WRITERS: u64 = 12;
+const VALUES: u64 = 60;
 
 fn server_without_rates(entries_max: usize) -> impl Future<Output = Server> {
     Server::start_with(move |settings| {
@@ -84,63 +86,76 @@ async fn a_limit_above_the_bound_means_the_bound() {
     }
 }
 
-async fn write_beside(core: Arc<Core>, writer: u64) {
+async fn caller(core: &Core, role: &str, channel: &str) -> Arc<Caller> {
+    let header = format!("{EXTENSION} {}", user_token(role, channel, channel));
+    let caller = tokens::authorize(core, Stage::Sandbox, Some(&header)).await;
+    caller.unwrap()
+}
+
+async fn write(core: &Core, writer: u64) {
     let channel = CHANNELS[usize::try_from(writer).unwrap() % 3];
-    let header = format!("{EXTENSION} {}", user_token("viewer", channel, "7"));
-    let caller = tokens::authorize(&core, Stage::Sandbox, Some(&header)).await;
-    let caller = caller.unwrap();
+    let caller = caller(core, "viewer", channel).await;
     for n in 0..VALUES {
         let value = json!(writer * VALUES + n);
-        accumulate::add(&core, &caller, None, "a", &value)
-            .await
-            .unwrap();
+        let added = accumulate::add(core, &caller, None, "a", &value).await;
+        added.unwrap();
     }
 }
 
-async fn write(server: &Server, writer: u64) {
-    let channel = CHANNELS[usize::try_from(writer).unwrap() % 3];
-    let sender = server.user("viewer", channel, "7");
-    for n in 0..VALUES {
-        let value = json!(writer * VALUES + n);
-        sender.post("/v1/e/accumulate?id=a", &value).await.ok();
+/// Reads page after page until the writers are done and nothing is left.
+async fn follow(
+    core: &Core,
+    caller: &Caller,
+    limit: usize,
+    over: &AtomicBool,
+) -> Vec<(i64, Value)> {
+    let (mut all, mut start) = (Vec::new(), 0);
+    loop {
+        // Looked at before the read: the last round reads what was written before it.
+        let last = over.load(Ordering::SeqCst);
+        let text = start.to_string();
+        let of = AccumulateOf {
+            id: "a",
+            channel: None,
+            start: Some(&text),
+            limit: Some(limit),
+        };
+        let page = accumulate::read(core, caller, of).await.unwrap();
+        if page.data.is_empty() && last {
+            return all;
+        }
+        let value = |entry: &Accumulated| serde_json::from_str(entry.data.get()).unwrap();
+        let entries = page.data.iter().map(|entry| (entry.observed, value(entry)));
+        all.extend(entries);
+        start = start.max(page.latest);
     }
 }
 
 #[tokio::test]
 async fn paging_loses_and_repeats_nothing_while_writers_of_two_nodes_write() {
     let server = server_without_rates(10_000).await;
-    let other = core_beside(&server).await;
+    let (one, other) = (&server.app.core, &*core_beside(&server).await);
     server.store.set_faults(Faults {
         delay_per_mille: 700,
-        yields_max: 20,
+        yields_max: 12,
         ..Faults::default()
     });
-    let done = std::sync::atomic::AtomicBool::new(false);
-    let over = || done.load(std::sync::atomic::Ordering::SeqCst);
-    let read = |page: Http, limit: usize| async move {
-        let (mut all, mut start) = (Vec::new(), 0);
-        loop {
-            // Looked at before the read: the last round reads what was written before it.
-            let last = over();
-            let (more, next) = drain(&page, limit, start).await;
-            all.extend(more);
-            start = next;
-            if last {
-                return all;
-            }
-        }
-    };
+    let over = AtomicBool::new(false);
     let writing = async {
-        let here = join_all((0..WRITERS / 2).map(|writer| write(&server, writer)));
-        let there =
-            join_all((WRITERS / 2..WRITERS).map(|writer| write_beside(Arc::clone(&other), writer)));
+        let here = join_all((0..WRITERS / 2).map(|writer| write(one, writer)));
+        let there = join_all((WRITERS / 2..WRITERS).map(|writer| write(other, writer)));
         tokio::join!(here, there);
-        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        over.store(true, Ordering::SeqCst);
     };
-    let ((), all, own) = tokio::join!(
+    let (admin, page) = tokio::join!(
+        caller(one, "admin", "1"),
+        caller(other, "broadcaster", "43")
+    );
+    let ((), all, beside, own) = tokio::join!(
         writing,
-        read(server.trusted("admin"), 9),
-        read(server.user("broadcaster", "43", "43"), 4)
+        follow(one, &admin, 9, &over),
+        follow(other, &admin, 1_000, &over),
+        follow(other, &page, 4, &over),
     );
     assert_rising(&all);
     assert_rising(&own);
@@ -150,6 +165,7 @@ async fn paging_loses_and_repeats_nothing_while_writers_of_two_nodes_write() {
         .collect();
     assert_eq!(numbers, (0..WRITERS * VALUES).collect());
     assert_eq!(all.len(), numbers.len());
+    assert_eq!(beside, all);
     assert_eq!(own.len(), all.len() / 3);
 }
 
