@@ -208,7 +208,11 @@ async fn voters_of_two_nodes_are_all_counted() {
     // Each of 40 voters names one key after the other, on both nodes in turn.
     let voter = |user: usize| async move {
         for n in 0..10 {
-            let core = if (user + n) % 2 == 0 { one } else { other };
+            let core = if (user + n).is_multiple_of(2) {
+                one
+            } else {
+                other
+            };
             vote_in(core, user, &format!("k{}", (user + n) % 4)).await;
         }
     };
