@@ -25,7 +25,8 @@ struct Waiting<O, A> {
 
 /// What applies batches of operations on one key.
 pub(crate) trait Apply<O, A>: Send + 'static {
-    /// Applies operations in their order; answers each of them, in the same order.
+    /// Applies operations in their order; answers the first of them, at least one, in the same
+    /// order. The others are brought again once those have their answers.
     fn apply(&mut self, batch: &[O]) -> impl Future<Output = Vec<Result<A, Error>>> + Send;
 }
 
@@ -95,10 +96,21 @@ where
                 .into_iter()
                 .map(|waiting| (waiting.operation, waiting.answer))
                 .unzip();
-            let outcomes = apply.apply(&operations).await;
-            for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                // Whoever has gone away does not hear of it.
-                let _ = answer.send(outcome);
+            let (mut applied, mut answers) = (0, answers.into_iter());
+            while let Some(rest) = operations.get(applied..).filter(|rest| !rest.is_empty()) {
+                if applied > 0 {
+                    // Who has an answer may take it before those behind him get theirs.
+                    tokio::task::yield_now().await;
+                }
+                let outcomes = apply.apply(rest).await;
+                if outcomes.is_empty() {
+                    break;
+                }
+                applied += outcomes.len();
+                for (outcome, answer) in outcomes.into_iter().zip(answers.by_ref()) {
+                    // Whoever has gone away does not hear of it.
+                    let _ = answer.send(outcome);
+                }
             }
         }
     }
@@ -153,6 +165,31 @@ mod tests {
         let answers = tokio::join!(submit(1), submit(2), submit(3));
         // The first found nobody at work and began; the others came while it was.
         assert_eq!(answers, (Ok(6), Ok(6), Ok(6)));
+        assert!(combiner.waiting.lock().is_empty());
+    }
+
+    /// Applies one at a time; answers how many came together.
+    struct One;
+
+    impl Apply<u32, usize> for One {
+        async fn apply(&mut self, batch: &[u32]) -> Vec<Result<usize, Error>> {
+            tokio::task::yield_now().await;
+            vec![Ok(batch.len())]
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_applied_with_the_others_is_brought_again_once_they_have_their_answers() {
+        let combiner = Combiner::new();
+        let order = Mutex::new(Vec::new());
+        let submit = async |operation| {
+            let left = combiner.submit("k".to_owned(), operation, || One).await;
+            order.lock().push(operation);
+            left
+        };
+        let answers = tokio::join!(submit(1), submit(2), submit(3));
+        assert_eq!(answers, (Ok(3), Ok(2), Ok(1)));
+        assert_eq!(order.into_inner(), [1, 2, 3]);
         assert!(combiner.waiting.lock().is_empty());
     }
 

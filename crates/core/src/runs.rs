@@ -11,7 +11,7 @@
 //!   makes a head name it no more, or removes the head, does so again, with a time that is soon.
 
 use crowdlink_protocol::{ClientId, Stage};
-use crowdlink_store::{Commit, Expect, Store};
+use crowdlink_store::{Commit, Expect, READ_BYTES_MAX, Store, VALUE_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -27,6 +27,8 @@ pub(crate) const ROW_BYTES_MAX: usize = 128 * 1024;
 pub(crate) const SWEEP_MS: u64 = 60_000;
 /// Rows that one commit removes.
 const SWEEP_BATCH_ROWS_MAX: usize = 500;
+const _: () = assert!(HEAD_BYTES_MAX <= VALUE_BYTES_MAX);
+const _: () = assert!(SWEEP_BATCH_ROWS_MAX * ROW_BYTES_MAX <= READ_BYTES_MAX);
 /// Rows that one sweep removes. What is left waits for the next.
 const SWEEP_ROWS_MAX: usize = 50_000;
 /// Watches that one sweep looks at.

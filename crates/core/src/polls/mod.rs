@@ -7,6 +7,7 @@
 //! checks the head: a vote that was answered counts in the run of that moment, on every node.
 
 mod ballot;
+mod count;
 mod head;
 mod log;
 mod manage;
@@ -14,6 +15,7 @@ mod news;
 mod place;
 mod read;
 mod records;
+mod remembered;
 mod tally;
 mod vote;
 
@@ -35,6 +37,8 @@ pub use place::{DEFAULT_ID, PollPlace};
 pub use read::{PollSnapshot, PollTimes, config, report, settled, snapshot, times_of, votes};
 pub use vote::{Voted, vote};
 
+use remembered::RememberedPolls;
+
 /// Locks for those who add a poll, so that few wait for each other.
 const ADDING_LOCKS: usize = 64;
 
@@ -50,6 +54,7 @@ pub(crate) struct Polls {
     /// Held while polls are counted and one is added.
     adding: Vec<Mutex<()>>,
     keyed: RandomState,
+    remembered: RememberedPolls,
 }
 
 impl Polls {
@@ -62,7 +67,15 @@ impl Polls {
             queue: Combiner::new(),
             adding: (0..ADDING_LOCKS).map(|_| Mutex::new(())).collect(),
             keyed: RandomState::new(),
+            remembered: RememberedPolls::new(),
         })
+    }
+
+    /// Takes note of a commit, also one of another node.
+    pub(crate) fn hear(&self, news: &PollNews) {
+        if news.event != PollEvent::Voted {
+            self.remembered.forget(&news.place.key());
+        }
     }
 
     /// The lock of those who add a poll beside `neighbours`.

@@ -11,7 +11,7 @@ use super::tally::Tally;
 use crate::error::Error;
 use crate::keys;
 use crate::runs::{Run, Watch, watch};
-use crate::table::Table;
+use crate::table::{Stored, Table};
 
 pub(super) const HEADS: Table<Head> = Table::new(KIND);
 pub(super) const DEFINITIONS: Table<Definition> = Table::new(DEFINITION);
@@ -34,7 +34,7 @@ const ROWS: [&str; 4] = [DEFINITION, BALLOT, TALLY, VOTE_LOG];
 const HEAD_SPARE_MS: i64 = 60 * 60 * 1_000;
 
 /// A poll as it was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Loaded {
     /// The version of the head's record, also where what it tells of is gone.
     pub(super) version: Option<u64>,
@@ -99,9 +99,24 @@ impl Rows {
 }
 
 impl Polls {
-    /// Reads a poll and its tallies. A poll whose last vote is too long ago is gone, to the
-    /// millisecond, though its records still lie there.
+    /// Reads a poll and its tallies.
     pub(super) async fn load(&self, place: &PollPlace) -> Result<Loaded, Error> {
+        let head = self.load_head(place).await?;
+        self.load_tallies(place, head).await
+    }
+
+    /// Reads what stands under the key of a poll, to be followed by its tallies.
+    pub(super) async fn load_head(&self, place: &PollPlace) -> Result<Option<Stored<Head>>, Error> {
+        HEADS.get(&*self.world.store, &place.key()).await
+    }
+
+    /// Reads the tallies to a head. A poll whose last vote is too long ago is gone, to the
+    /// millisecond, though its records still lie there.
+    pub(super) async fn load_tallies(
+        &self,
+        place: &PollPlace,
+        head: Option<Stored<Head>>,
+    ) -> Result<Loaded, Error> {
         let store = &*self.world.store;
         let mut loaded = Loaded {
             version: None,
@@ -111,7 +126,7 @@ impl Polls {
             own: (Tally::default(), None),
             newest: 0,
         };
-        let Some(stored) = HEADS.get(store, &place.key()).await? else {
+        let Some(stored) = head else {
             return Ok(loaded);
         };
         (loaded.version, loaded.expires_at_ms) = (Some(stored.version), stored.expires_at_ms);
@@ -174,7 +189,8 @@ impl Polls {
     }
 
     /// Refuses one poll more than a channel or an extension may have, of those that are defined or
-    /// of those that only votes opened: viewers must not be able to keep a game from creating one.
+    /// of those that only votes opened: viewers must not be able to keep a game from creating one. A poll that only votes of its last hour keep
+    /// (`HEAD_SPARE_MS`) is not counted.
     pub(super) async fn check_room(&self, place: &PollPlace, defined: bool) -> Result<(), Error> {
         let polls_max = if place.channel.is_some() {
             self.limits.polls_per_channel_max
@@ -182,6 +198,14 @@ impl Polls {
             self.limits.polls_per_extension_max
         };
         let (store, prefix) = (&*self.world.store, place.neighbours());
+        // A head that is in its spare time is of a poll that is gone, or was voted on an hour ago.
+        let spare_until_ms = self.world.now_ms().saturating_add(HEAD_SPARE_MS);
+        let counts = |head: &&Stored<Head>| {
+            let in_time = head
+                .expires_at_ms
+                .is_none_or(|at_ms| at_ms > spare_until_ms);
+            in_time && head.value.defined == defined
+        };
         let mut after: Option<String> = None;
         let mut count = 0;
         loop {
@@ -190,10 +214,7 @@ impl Polls {
                 .scan(store, &prefix, last, SCAN_PAGE_RECORDS_MAX)
                 .await?;
             let full = page.len() == SCAN_PAGE_RECORDS_MAX;
-            count += page
-                .iter()
-                .filter(|head| head.value.defined == defined)
-                .count();
+            count += page.iter().filter(counts).count();
             if count >= polls_max {
                 let expected = format!("is one more than the {polls_max} polls there may be");
                 return Err(Error::invalid("poll_id", expected));

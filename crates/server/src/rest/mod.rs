@@ -4,6 +4,7 @@ mod accumulate;
 mod answer;
 mod authorized;
 mod body;
+mod broadcast;
 mod codes;
 mod config;
 mod cors;
@@ -19,6 +20,7 @@ mod query;
 mod rank;
 mod state;
 mod tokens;
+mod trivia;
 
 use std::sync::Arc;
 
@@ -72,10 +74,12 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(state::routes())
         .merge(config::routes())
         .merge(json_store::routes())
+        .merge(broadcast::routes())
         .merge(polls::routes())
         .merge(accumulate::routes())
         .merge(rank::routes())
         .merge(codes::routes())
+        .merge(trivia::routes())
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crowdlink_core::polls::{self, DEFAULT_ID, LogReader, Voted};
 use crowdlink_core::{Core, Error};
 use crowdlink_protocol::{PollConfigChange, PollDefinitionChange, VoteReport};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -142,9 +142,19 @@ fn whole(body: &Value, field: &'static str) -> Result<Option<i64>, Error> {
         None | Some(Value::Null) => Ok(None),
         Some(number) => {
             let wrong = || Error::invalid(field, "must be a whole number");
-            number.as_i64().map(Some).ok_or_else(wrong)
+            let whole = number.as_i64().or_else(|| beyond(number));
+            whole.map(Some).ok_or_else(wrong)
         }
     }
+}
+
+/// A whole number that does not fit: as far as numbers go, to be refused by whoever knows the
+/// bounds.
+fn beyond(number: &Value) -> Option<i64> {
+    /// 2^63; every float from there on is whole.
+    const FROM: f64 = 9_223_372_036_854_775_808.0;
+    let number = number.as_f64().filter(|number| number.abs() >= FROM)?;
+    Some(if number > 0.0 { i64::MAX } else { i64::MIN })
 }
 
 async fn log(
@@ -160,46 +170,40 @@ async fn log(
 
 /// Some rows of a log, as they stand in the answer.
 struct Page {
+    /// Each row with a comma before it; empty at the end.
     text: Vec<u8>,
-    rows: usize,
 }
 
 impl Page {
     async fn read(core: &Core, log: &mut LogReader) -> Result<Self, Error> {
-        let page = log.next(core).await?;
         let mut text = Vec::new();
-        for row in &page {
+        for row in log.next(core).await? {
             text.push(b',');
-            serde_json::to_writer(&mut text, row)?;
+            serde_json::to_writer(&mut text, &row)?;
         }
-        let rows = page.len();
-        Ok(Self { text, rows })
+        Ok(Self { text })
     }
 }
 
-/// The answer, a page at a time: however long the log is, one page is in memory.
-fn streamed(core: Arc<Core>, log: LogReader, first: Page) -> Response {
-    let mut opening = b"{\"result\":[".to_vec();
-    opening.extend(first.text.get(1..).unwrap_or_default());
-    let state = (core, log, first.rows == 0);
-    let pages = stream::try_unfold(state, |(core, mut log, ended)| async move {
-        if ended {
-            return Ok::<_, Error>(None);
-        }
+/// The answer, a page at a time: however long the log is, one page is in memory, and the next is
+/// read when that one has been taken.
+fn streamed(core: Arc<Core>, log: LogReader, mut first: Page) -> Response {
+    if first.text.is_empty() {
+        return ([(CONTENT_TYPE, JSON)], "{\"result\":[]}").into_response();
+    }
+    first.text.splice(..1, *b"{\"result\":[");
+    let opening = stream::once(async move { Ok::<_, Error>(Bytes::from(first.text)) });
+    let pages = stream::try_unfold((core, Some(log)), |(core, log)| async move {
+        let Some(mut log) = log else { return Ok(None) };
         let page = Page::read(&core, &mut log).await.inspect_err(|error| {
             tracing::error!(%error, "a vote log ends early");
         })?;
-        let ended = page.rows == 0;
-        let text = if ended { b"]}".to_vec() } else { page.text };
-        Ok(Some((Bytes::from(text), (core, log, ended))))
+        Ok(Some(if page.text.is_empty() {
+            (Bytes::from_static(b"]}"), (core, None))
+        } else {
+            (Bytes::from(page.text), (core, Some(log)))
+        }))
     });
-    let empty = first.rows == 0;
-    let opening = if empty {
-        Bytes::from_static(b"{\"result\":[]}")
-    } else {
-        Bytes::from(opening)
-    };
-    let opening = stream::once(async move { Ok::<_, Error>(opening) });
-    let body = Body::from_stream(futures::StreamExt::chain(opening, pages));
+    let body = Body::from_stream(opening.chain(pages));
     ([(CONTENT_TYPE, JSON)], body).into_response()
 }
