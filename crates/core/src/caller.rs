@@ -180,8 +180,14 @@ impl Caller {
     /// The channel a call is about, if the caller may write it: its broadcaster, or a trusted role.
     pub fn writable_channel<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Error> {
         let channel = self.channel(named)?;
+        self.require_broadcaster()?;
+        Ok(channel)
+    }
+
+    /// Refuses everybody but broadcasters, of whatever channel, and trusted roles.
+    pub fn require_broadcaster(&self) -> Result<(), Error> {
         if self.role.is_trusted() || self.role == Role::Broadcaster {
-            Ok(channel)
+            Ok(())
         } else {
             Err(Error::Forbidden("requires role broadcaster".into()))
         }

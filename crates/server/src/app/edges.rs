@@ -57,6 +57,7 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
             stage,
             address: ClientAddress::new(&settings.proxy),
             body_bytes_max: settings.limits.rest_body_bytes_max,
+            codes_body_bytes_max: settings.limits.codes_body_bytes_max,
         });
         let direct = rest::direct(&edge, access);
         // The REST port accepts the paths of games too (spec 2.1).

@@ -1,9 +1,11 @@
 //! REST, `/v1/e/…` (`spec 3`): decode, call one function of core, encode.
 
+mod accumulate;
 mod answer;
 mod authorized;
 mod body;
 mod broadcast;
+mod codes;
 mod config;
 mod cors;
 mod document;
@@ -15,6 +17,7 @@ mod named;
 mod pairing;
 mod polls;
 mod query;
+mod rank;
 mod state;
 mod tokens;
 mod trivia;
@@ -45,6 +48,8 @@ pub struct RestEdge {
     pub address: ClientAddress,
     /// Largest body (`spec 5`).
     pub body_bytes_max: usize,
+    /// Largest upload of codes.
+    pub codes_body_bytes_max: usize,
 }
 
 /// The routes of a stage. What it does not know falls through to `others`.
@@ -74,6 +79,9 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(json_store::routes())
         .merge(broadcast::routes())
         .merge(polls::routes())
+        .merge(accumulate::routes())
+        .merge(rank::routes())
+        .merge(codes::routes())
         .merge(trivia::routes())
         .with_state(edge)
         .merge(others);
