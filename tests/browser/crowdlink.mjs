@@ -1,9 +1,13 @@
 // Starts the built server with a data folder of its own on free ports, and ends it.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 15_000;
@@ -13,16 +17,11 @@ const LISTENERS = ['sandbox-rest', 'sandbox-gamelink', 'production-rest', 'produ
 
 /** Starts the program in CROWDLINK_BIN; resolves when all its listeners accept. */
 export async function startCrowdlink() {
-  const program = process.env.CROWDLINK_BIN;
-  if (!program) throw new Error('CROWDLINK_BIN is not set: start this as `cargo xtask browser`');
   const data = await mkdtemp(join(tmpdir(), 'crowdlink-browser-'));
   const flags = LISTENERS.flatMap((name) => [`--${name}`, '127.0.0.1:0']);
-  const child = spawn(program, ['--data', data, ...flags], {
+  const child = spawn(program(), ['--data', data, ...flags], {
     cwd: data,
-    // Settings of whoever runs the tests are not for this server, and it refuses unknown ones.
-    env: Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !name.startsWith('CROWDLINK_')),
-    ),
+    env: environment(),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const log = keepLog(child);
@@ -34,6 +33,18 @@ export async function startCrowdlink() {
     throw new Error(`the server did not start: ${error.message}\n${log.join('\n')}`);
   }
   return server;
+}
+
+function program() {
+  const program = process.env.CROWDLINK_BIN;
+  if (!program) throw new Error('CROWDLINK_BIN is not set: start this as `cargo xtask browser`');
+  return program;
+}
+
+/** Settings of whoever runs the tests are not for this server, and it refuses unknown ones. */
+function environment() {
+  const ours = ([name]) => !name.startsWith('CROWDLINK_');
+  return Object.fromEntries(Object.entries(process.env).filter(ours));
 }
 
 class Crowdlink {
@@ -50,6 +61,19 @@ class Crowdlink {
   /** Base address of the sandbox's REST side. */
   get rest() {
     return `http://${this.addresses['sandbox-rest']}`;
+  }
+
+  /** Base address of production's REST side. */
+  get production() {
+    return `http://${this.addresses['production-rest']}`;
+  }
+
+  /** Registers an extension, as an operator does beside the running server; resolves to its secret. */
+  async register(extension, owner) {
+    const secret = randomBytes(32).toString('base64');
+    const flags = ['--client-id', extension, '--owner', owner, '--secret', secret];
+    await run(program(), ['extension', 'add', ...flags, '--data', this.data], { env: environment() });
+    return secret;
   }
 
   /** Where a game of this extension connects. */

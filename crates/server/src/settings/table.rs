@@ -156,6 +156,8 @@ table! {
     limits: Limits {
         /// Body of a REST request.
         rest_body_bytes_max: usize = 1_048_576, "bytes", in 1_024..=DOCUMENT_BYTES_MAX;
+        /// Body of an upload of codes (`PUT codes`), which only an admin or a backend may send.
+        codes_body_bytes_max: usize = 67_108_864, "bytes", in 1_024..=268_435_456;
         /// Incoming WebSocket message of an authenticated connection.
         frame_in_bytes_max: usize = 2_097_152, "bytes", in 1_024..=DOCUMENT_BYTES_MAX;
         /// Incoming WebSocket message before authentication.

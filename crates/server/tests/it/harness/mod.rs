@@ -168,6 +168,13 @@ impl Server {
         self.rest(stage).with(EXTENSION, &sign(claims, SECRET))
     }
 
+    /// The sandbox, as the page of one user among many, who shares identity. The token outlives
+    /// every test.
+    pub fn user(&self, role: &str, channel: &str, user_id: &str) -> Http {
+        self.sandbox()
+            .with(EXTENSION, &user_token(role, channel, user_id))
+    }
+
     /// A game that has connected to the sandbox and not yet authenticated.
     pub async fn game(&self) -> Game {
         let path = format!("/0.0.1/{EXTENSION}");
@@ -231,6 +238,15 @@ impl Server {
         self.app.shutdown.drain();
         self.running.await.unwrap()
     }
+}
+
+/// A token of a user who shares identity, for the sandbox; it outlives every test.
+pub fn user_token(role: &str, channel: &str, user_id: &str) -> String {
+    let claims = serde_json::json!({
+        "exp": 4_000_000_000_i64, "allowed_stage": "sandbox", "role": role,
+        "channel_id": channel, "user_id": user_id, "opaque_user_id": format!("U{user_id}"),
+    });
+    sign(&claims, SECRET)
 }
 
 /// The domain as another process has it that shares a server's store, but no memory and no bus.
