@@ -8,6 +8,7 @@ import { chromium } from 'playwright-core';
 const FILES = {
   '/': ['page/index.html', 'text/html; charset=utf-8'],
   '/frame': ['page/frame.html', 'text/html; charset=utf-8'],
+  '/listening.js': ['page/listening.js', 'text/javascript'],
   '/local.js': ['page/local.js', 'text/javascript'],
   '/page.js': ['page/page.js', 'text/javascript'],
   '/surface.js': ['page/surface.js', 'text/javascript'],

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
+import { platformToken } from './tokens.mjs';
+
 const run = promisify(execFile);
 
 const START_MS_MAX = 30_000;
@@ -17,21 +19,8 @@ const LISTENERS = ['sandbox-rest', 'sandbox-gamelink', 'production-rest', 'produ
 
 /** Starts the program in CROWDLINK_BIN; resolves when all its listeners accept. */
 export async function startCrowdlink() {
-  const data = await mkdtemp(join(tmpdir(), 'crowdlink-browser-'));
-  const flags = LISTENERS.flatMap((name) => [`--${name}`, '127.0.0.1:0']);
-  const child = spawn(program(), ['--data', data, ...flags], {
-    cwd: data,
-    env: environment(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const log = keepLog(child);
-  const server = new Crowdlink(child, data, log);
-  try {
-    server.addresses = await readyLine(child);
-  } catch (error) {
-    await server.stop().catch(() => {});
-    throw new Error(`the server did not start: ${error.message}\n${log.join('\n')}`);
-  }
+  const server = new Crowdlink(await mkdtemp(join(tmpdir(), 'crowdlink-browser-')));
+  await server.start();
   return server;
 }
 
@@ -48,14 +37,38 @@ function environment() {
 }
 
 class Crowdlink {
-  constructor(child, data, log) {
-    this.child = child;
+  constructor(data) {
     this.data = data;
-    this.log = log;
+    this.addresses = {};
+  }
+
+  /** Starts the program; again with the same data at the same addresses. */
+  async start() {
+    const flags = LISTENERS.flatMap((name) => [`--${name}`, this.addresses[name] ?? '127.0.0.1:0']);
+    const child = spawn(program(), ['--data', this.data, ...flags], {
+      cwd: this.data,
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child = child;
+    this.log = keepLog(child);
     this.ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }));
       child.once('error', (error) => resolve({ error }));
     });
+    try {
+      this.addresses = await readyLine(child);
+    } catch (error) {
+      await this.stop().catch(() => {});
+      throw new Error(`the server did not start: ${error.message}\n${this.log.join('\n')}`);
+    }
+  }
+
+  /** Ends the server as a power cut would. */
+  async kill() {
+    this.child.kill('SIGKILL');
+    const { signal } = await this.ended;
+    if (signal !== 'SIGKILL') throw new Error(`the server had ended before\n${this.log.join('\n')}`);
   }
 
   /** Base address of the sandbox's REST side. */
@@ -68,11 +81,22 @@ class Crowdlink {
     return `http://${this.addresses['production-rest']}`;
   }
 
-  /** Registers an extension, as an operator does beside the running server; resolves to its secret. */
+  /**
+   * Registers an extension, as an operator does beside the running server. Resolves to its secret
+   * once the server knows it.
+   */
   async register(extension, owner) {
     const secret = randomBytes(32).toString('base64');
     const flags = ['--client-id', extension, '--owner', owner, '--secret', secret];
     await run(program(), ['extension', 'add', ...flags, '--data', this.data], { env: environment() });
+    const authorization = `${extension} ${platformToken(secret, { role: 'viewer', channel: owner, user: owner })}`;
+    const late = AbortSignal.timeout(START_MS_MAX);
+    let known = false;
+    while (!known) {
+      const who = await fetch(`${this.production}/v1/e/user_info`, { headers: { authorization }, signal: late });
+      known = who.ok;
+      await who.arrayBuffer();
+    }
     return secret;
   }
 

@@ -56,7 +56,10 @@ class Rig {
       assert.equal(await shown(page, 'status'), 'loaded');
       return page;
     }
-    await page.goto(`${this.pages.base}frame#${encodeURIComponent(address)}`);
+    // The platform frames its pages within one domain: storage of a third party is shut off.
+    const frameAddress = new URL('/frame', address);
+    frameAddress.hash = encodeURIComponent(address);
+    await page.goto(frameAddress.href);
     const frame = page.frame({ name: 'extension' });
     assert.equal(await shown(frame, 'status'), 'loaded');
     return frame;

@@ -60,8 +60,9 @@ function selfSigned(name) {
 /** One element: its tag, its length, what it holds. */
 function der(tag, content) {
   const { length } = content;
-  const long = length < 128 ? [length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...long]), content]);
+  // As short as it can be told, which is what DER asks for.
+  const long = length < 256 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...(length < 128 ? [length] : long)]), content]);
 }
 
 function sequence(...elements) {

@@ -3,9 +3,11 @@
 // itself is named with the reason, and its recipe shows that it still is.
 {
   const EVENT_MS_MAX = 10_000;
-  const { channel, user, extension, server, setUp } = JSON.parse(
+  const { channel, viewer, extension, server: named, setUp } = JSON.parse(
     decodeURIComponent(location.hash.slice(1)),
   );
+  /** Where the library turns to, and nothing else is said. */
+  const server = named ?? 'https://sandbox.api.muxy.io';
   /** With a helper the library has what the platform's pages have. */
   const helper = setUp === 'helper' || setUp === 'production';
   const muxy = window.Muxy.default;
@@ -65,14 +67,14 @@
       }),
     );
   /** The library itself does not tell when its channels are there. */
-  const subscribed = (sdk) =>
+  const subscribed = async (sdk) =>
     helper ||
     until(() => sdk.messenger.channel?.subscribed && sdk.messenger.globalChannel?.subscribed);
   const question = { id: 'q1', name: 'Who?', short_name: 'who', description: 'Who is it?' };
   const option = (id) => ({ id, name: id, short_name: id, description: id });
 
   /** [method, who calls, recipe, why it is broken] */
-  const SDK = [
+  const OWN = [
     ['loaded', 'viewer', async (sdk) => same(await sdk.loaded(), undefined)],
     ['setup', 'viewer', (sdk) => {
       const other = Object.create(muxy.SDK.prototype);
@@ -82,7 +84,7 @@
     }],
     ['getUser', 'viewer', async (sdk) => {
       const found = await sdk.getUser();
-      same([found.channelID, found.twitchID, found.twitchOpaqueID], [channel, user, `U${user}`]);
+      same([found.channelID, found.twitchID, found.twitchOpaqueID], [channel, viewer, `U${viewer}`]);
       same([found.role, found.registeredWithMuxy, found.ip], ['viewer', true, '127.0.0.0']);
     }],
     ['getOffsetDate', 'viewer', (sdk) => {
@@ -146,10 +148,15 @@
     ['getExtensionViewerState', 'viewer', async (sdk) => same(await sdk.getExtensionViewerState(), { x: 1 })],
     ['patchExtensionViewerState', 'admin', async (sdk) => {
       const add = { op: 'add', path: '/y', value: 2 };
-      same(await sdk.patchExtensionViewerState({ [user]: [add] }), {});
+      same(await sdk.patchExtensionViewerState({ [viewer]: [add] }), {});
     }],
     ['multiGetExtensionViewerState', 'admin', async (sdk) => {
-      same(await sdk.multiGetExtensionViewerState([user, '1']), { [user]: { x: 1, y: 2 } });
+      same(await sdk.multiGetExtensionViewerState([viewer, '1']), { [viewer]: { x: 1, y: 2 } });
+    }],
+    ['getExtensionUsers', 'admin', async (sdk) => {
+      const { next, results } = await sdk.getExtensionUsers();
+      same(next, '0');
+      holds(results.some(({ twitch_id }) => twitch_id === viewer || twitch_id === channel), 'the users seen');
     }],
     ['setExtensionState', 'admin', async (sdk) => same(await sdk.setExtensionState({ s: 'e' }), {})],
     ['getExtensionState', 'viewer', async (sdk) => same(await sdk.getExtensionState(), { s: 'e' })],
@@ -206,7 +213,7 @@
     }],
     ['getFullVoteLogs', 'admin', async (sdk) => {
       const { result } = await sdk.getFullVoteLogs('poll');
-      same(result.map(({ identifier, value }) => [identifier, value]), [[user, 2]]);
+      same(result.map(({ identifier, value }) => [identifier, value]), [[viewer, 2]]);
     }],
     ['rank', 'viewer', async (sdk) => same(await sdk.rank('songs', 'Bach'), { accepted: true })],
     ['getRankData', 'broadcaster', async (sdk) => {
@@ -224,7 +231,7 @@
     ['accumulate', 'viewer', async (sdk) => same(await sdk.accumulate('taps', { n: 1 }), {})],
     ['getAccumulateData', 'broadcaster', async (sdk) => {
       const { data, latest } = await sdk.getAccumulateData('taps', 0);
-      same(data.map((entry) => [entry.user_id, entry.data]), [[user, { n: 1 }]]);
+      same(data.map((entry) => [entry.user_id, entry.data]), [[viewer, { n: 1 }]]);
       same(latest, data[0].observed);
     }],
     ['getAccumulation', 'broadcaster', async (sdk) => {
@@ -234,7 +241,7 @@
 
     ['getEligibleCodes', 'admin', async (sdk) => {
       await sdk.signedRequest('PUT', 'codes', { codes: [['ONE', 'TWO']], names: ['prizes'], indices: [0] });
-      const marked = { prizes: [0], prize_limits: [1], users: [user] };
+      const marked = { prizes: [0], prize_limits: [1], users: [viewer] };
       same(await sdk.signedRequest('POST', 'codes/mark_from_list', marked), { marked: 1 });
       same((await sdk.getEligibleCodes()).eligible.length, 10);
     }],
@@ -342,6 +349,13 @@
       await until(() => opened.includes(`/login/twitch/token/${extension}/`));
     }],
   ];
+  /** What published guides use and the shim adds. */
+  const ADDED = [
+    ['getAuthPin', 'broadcaster', async (sdk) => same((await sdk.getAuthPin()).pin.length, 6)],
+    ['patchChannelConfig', 'broadcaster', async (sdk) => same(await sdk.patchChannelConfig({ c: 1 }), {})],
+    ['getAllConfig', 'broadcaster', async (sdk) => same((await sdk.getAllConfig()).channel.c, 1)],
+  ];
+  const SDK = setUp === 'shim' ? [...OWN, ...ADDED] : OWN;
   window.surface = {
     recipes: SDK.map(([method, as, , broken]) => ({ method, as, broken })),
     methods: () => Object.getOwnPropertyNames(muxy.SDK.prototype).filter((name) => name !== 'constructor'),
