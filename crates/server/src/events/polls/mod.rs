@@ -7,6 +7,8 @@ mod doubt;
 mod telling;
 mod track;
 #[cfg(test)]
+mod track_model;
+#[cfg(test)]
 mod track_tests;
 mod tracked;
 
