@@ -61,7 +61,9 @@ pub struct PollSnapshot {
     pub report: PollReport,
     /// Its numbers.
     pub numbers: VoteStatistics,
-    /// The newest commit of votes that they count; 0 without one.
+    /// The newest commit that it shows, see [`super::PollNews`].
+    pub version: u64,
+    /// The newest commit of votes that its numbers count; 0 without one.
     pub votes_version: u64,
     /// The moment it shows (Unix ms): its status is of then.
     pub at_ms: i64,
@@ -193,6 +195,7 @@ impl Polls {
             times: PollTimes::of(&head, version),
             report: PollReport::new(shown, head.defined, &numbers),
             numbers,
+            version: loaded.newest,
             votes_version: loaded.votes_version,
             at_ms,
         }))

@@ -45,6 +45,8 @@ pub(super) struct Loaded {
     pub(super) others: Tally,
     /// What this node counted, and the version of that record.
     pub(super) own: (Tally, Option<u64>),
+    /// The newest version of all records that were read.
+    pub(super) newest: u64,
     /// The newest version of the tallies; 0 without any.
     pub(super) votes_version: u64,
 }
@@ -109,16 +111,19 @@ impl Polls {
             head: None,
             others: Tally::default(),
             own: (Tally::default(), None),
+            newest: 0,
             votes_version: 0,
         };
         let Some(stored) = HEADS.get(store, &place.key()).await? else {
             return Ok(loaded);
         };
         (loaded.version, loaded.expires_at_ms) = (Some(stored.version), stored.expires_at_ms);
+        loaded.newest = stored.version;
         let rows = Rows::new(place, &stored.value.run);
         let own_key = rows.tally(self.node);
         let page = SCAN_PAGE_RECORDS_MAX;
         for tally in TALLIES.scan(store, &rows.tallies, None, page).await? {
+            loaded.newest = loaded.newest.max(tally.version);
             loaded.votes_version = loaded.votes_version.max(tally.version);
             if tally.key == own_key {
                 loaded.own = (tally.value, Some(tally.version));

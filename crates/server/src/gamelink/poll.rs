@@ -86,10 +86,12 @@ impl GameConnection {
 
 /// The poll of a subscription, which names it otherwise than the other requests do.
 fn subscribed(caller: &Caller, id: &str) -> Result<PollPlace, Error> {
-    PollPlace::of(caller, None, id).map_err(|error| match error {
-        Error::Invalid { field, expected } if field == "poll_id" => {
-            Error::invalid("topic_id", expected)
+    PollPlace::of(caller, None, id).map_err(|error| {
+        if let Error::Invalid { field, expected } = &error
+            && field == "poll_id"
+        {
+            return Error::invalid("topic_id", expected.clone());
         }
-        other => other,
+        error
     })
 }

@@ -72,6 +72,7 @@ impl PollPump {
         }
         let seen = Seen {
             times,
+            newest: times.version,
             votes_version: self.heard_version.load(Ordering::Relaxed),
             at_ms: now.unix_ms,
         };

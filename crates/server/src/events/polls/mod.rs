@@ -74,6 +74,7 @@ pub struct PollPump {
 fn seen(poll: &PollSnapshot) -> Seen<'_> {
     Seen {
         times: &poll.times,
+        newest: poll.version,
         votes_version: poll.votes_version,
         at_ms: poll.at_ms,
     }
@@ -117,6 +118,7 @@ impl PollPump {
         let watched = polls.into_iter().map(|(place, times)| {
             let seen = Seen {
                 times: &times,
+                newest: times.version,
                 votes_version,
                 at_ms: now.unix_ms,
             };

@@ -29,17 +29,12 @@ pub(super) struct Now {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen<'a> {
     pub(super) times: &'a PollTimes,
+    /// The newest commit that it shows.
+    pub(super) newest: u64,
     /// The newest commit of votes in its numbers.
     pub(super) votes_version: u64,
     /// The moment that its status is of (Unix ms).
     pub(super) at_ms: i64,
-}
-
-impl Seen<'_> {
-    /// The newest commit that it is sure to show: a poll is read before its numbers.
-    fn newest(&self) -> u64 {
-        self.times.version.max(self.votes_version)
-    }
 }
 
 /// What is to be told now.
@@ -102,10 +97,9 @@ impl Side {
 pub(super) struct Track {
     games: Side,
     viewers: Side,
-    /// News of the poll itself that games have not heard.
-    opened: bool,
-    ended: bool,
-    /// The same for viewers.
+    /// Whether it began or ended, and games have not heard of it.
+    turned: bool,
+    /// Whether anything of it changed, and viewers have not heard of it.
     changed: bool,
     /// Word may have been lost: whatever is newer than what was told is news.
     doubted: bool,
@@ -175,8 +169,10 @@ impl Track {
             | PollEvent::Deleted => {
                 self.heard_change = self.heard_change.max(version);
                 self.changed = true;
-                self.opened |= matches!(event, PollEvent::Created | PollEvent::Opened);
-                self.ended |= event == PollEvent::Ended;
+                self.turned |= matches!(
+                    event,
+                    PollEvent::Created | PollEvent::Opened | PollEvent::Ended
+                );
             }
         }
         self.until_ms = now.monotonic_ms + rhythm.tail_ms_max;
@@ -205,7 +201,7 @@ impl Track {
             let wait_ms = u64::try_from(turn_ms.saturating_sub(now.unix_ms)).unwrap_or(0);
             now.monotonic_ms.saturating_add(wait_ms)
         });
-        let for_games = self.games.voted || self.opened || self.ended;
+        let for_games = self.games.voted || self.turned;
         let games = for_games.then_some(self.games.from_ms);
         let viewers = self.viewers.voted.then_some(self.viewers.from_ms);
         let changed = (self.changed || self.doubted).then_some(0);
@@ -252,7 +248,7 @@ impl Track {
         let is_newer = seen.times.version > self.version;
         if std::mem::take(&mut self.doubted) && is_newer {
             self.changed = true;
-            self.opened = true;
+            self.turned = true;
         }
         self.version = seen.times.version;
         self.turn_ms = seen.times.next_turn_ms(seen.at_ms);
@@ -273,7 +269,7 @@ impl Track {
         let turned = match told {
             Some(told) => *told != sees,
             // Nobody knows what games were told: by what happened.
-            None => self.opened || self.ended,
+            None => self.turned,
         };
         let wanted = match sees.status {
             PollStatus::Pending => false,
@@ -286,13 +282,12 @@ impl Track {
         }
         if wanted && now.monotonic_ms < side.from_ms {
             // It stays news until then.
-            self.ended |= sees.status == PollStatus::Expired;
-            self.opened |= sees.status == PollStatus::Active && turned;
+            self.turned |= turned;
             return false;
         }
         side.told = Some(sees);
-        side.voted = seen.newest() < self.heard_votes;
-        (self.opened, self.ended) = (false, false);
+        side.voted = seen.newest < self.heard_votes;
+        self.turned = false;
         if wanted {
             side.votes_version = seen.votes_version;
             side.from_ms = now.monotonic_ms + rhythm.games_ms_min;
@@ -313,7 +308,7 @@ impl Track {
             let first_ms = now.monotonic_ms + rhythm.viewers_first_ms_max / 2;
             side.from_ms = side.from_ms.min(first_ms);
         }
-        let is_behind = seen.newest() < self.heard_votes;
+        let is_behind = seen.newest < self.heard_votes;
         if !side.has_votes(seen) {
             side.voted = is_behind;
             return (poll_update, false);

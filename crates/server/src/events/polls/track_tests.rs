@@ -79,6 +79,7 @@ impl Sim {
     fn seen(&self) -> Seen<'_> {
         Seen {
             times: &self.times,
+            newest: self.times.version.max(self.votes_version),
             votes_version: self.votes_version,
             at_ms: self.unix_ms(),
         }
@@ -357,6 +358,7 @@ fn a_poll_read_just_before_its_end_is_told_as_it_was_and_its_end_after_it() {
     sim.ms += 1_000;
     let seen = Seen {
         times: &times,
+        newest: sim.version,
         votes_version: sim.votes_version,
         at_ms: read_at_ms,
     };
@@ -375,6 +377,7 @@ fn a_clock_that_is_set_back_ends_no_poll_twice() {
         sim.track.doubt(sim.now(), &RHYTHM);
         let seen = Seen {
             times: &times,
+            newest: sim.version,
             votes_version: 0,
             at_ms,
         };
