@@ -218,3 +218,44 @@ async fn what_pages_do_is_told_like_what_games_do() {
     admin.post("/v1/e/vote_modifier?id=p", &heavier).await.ok();
     assert_eq!(audience.in_ms(1_000).await.counts(), [("active", 3)]);
 }
+
+#[tokio::test]
+async fn an_end_in_a_storm_is_told_with_each_vote_that_was_answered_with_200() {
+    for by_itself in [false, true] {
+        let mut audience = Audience::of(&["p"]).await;
+        audience.create("p", json!({ "endsIn": 5 })).await;
+        audience.told().await;
+        audience.server.advance_ms(4_000);
+        let pages: Vec<_> = (0..200).map(|number| audience.voter(number)).collect();
+        let votes = pages.iter().map(|page| async {
+            let answer = page.post("/v1/e/vote?id=p", &json!({ "value": 1 })).await;
+            let counted = answer.status == 200;
+            if !counted {
+                answer.refused(400, "poll is closed");
+            }
+            counted
+        });
+        let before_ms = if by_itself { 999 } else { 0 };
+        let game = &mut audience.host;
+        let server = &audience.server;
+        let ending = async {
+            server.advance_ms(before_ms);
+            for _ in 0..40 {
+                tokio::task::yield_now().await;
+            }
+            if by_itself {
+                server.advance_ms(1);
+            } else {
+                let stop = json!({ "poll_id": "p", "config": { "endsAt": -1 } });
+                game.call("reconfigure", "poll", stop).await;
+            }
+        };
+        let (voted, ()) = tokio::join!(futures::future::join_all(votes), ending);
+        let counted = voted.iter().filter(|counted| **counted).count();
+        let mut told = audience.told().await.game;
+        told.extend(audience.in_ms(1_000).await.game);
+        let ends = told.iter().filter(|e| e["poll"]["status"] == "expired");
+        let counts: Vec<_> = ends.map(|event| event["count"].clone()).collect();
+        assert_eq!(counts, [json!(counted)], "by itself: {by_itself}");
+    }
+}
