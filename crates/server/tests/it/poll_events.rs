@@ -1,5 +1,9 @@
 //! Events of polls to games and to viewers, in their rhythm (`spec 2.6`, `spec 4.3`).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crowdlink_store::Faults;
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 use crate::harness::Audience;
@@ -226,32 +230,43 @@ async fn an_end_in_a_storm_is_told_with_each_vote_that_was_answered_with_200() {
         audience.create("p", json!({ "endsIn": 5 })).await;
         audience.told().await;
         audience.server.advance_ms(4_000);
-        let pages: Vec<_> = (0..200).map(|number| audience.voter(number)).collect();
-        let votes = pages.iter().map(|page| async {
+        // The store takes its time, so that votes are on their way when the end comes.
+        audience.server.store.set_faults(Faults {
+            delay_per_mille: 1_000,
+            yields_max: 255,
+            ..Faults::default()
+        });
+        let pages: Vec<_> = (0..400).map(|number| audience.voter(number)).collect();
+        let counted = AtomicUsize::new(0);
+        let votes = futures::stream::iter(&pages).for_each_concurrent(20, |page| async {
             let answer = page.post("/v1/e/vote?id=p", &json!({ "value": 1 })).await;
-            let counted = answer.status == 200;
-            if !counted {
+            if answer.status == 200 {
+                counted.fetch_add(1, Ordering::Relaxed);
+            } else {
                 answer.refused(400, "poll is closed");
             }
-            counted
         });
-        let before_ms = if by_itself { 999 } else { 0 };
-        let game = &mut audience.host;
-        let server = &audience.server;
+        let (host, server) = (&mut audience.host, &audience.server);
         let ending = async {
-            server.advance_ms(before_ms);
-            for _ in 0..40 {
+            while counted.load(Ordering::Relaxed) < 100 {
                 tokio::task::yield_now().await;
             }
+            let begun = server.store.commits();
+            while server.store.commits() == begun {
+                tokio::task::yield_now().await;
+            }
+            // A commit is under way; what reads the end would overtake it, if it did not wait.
+            server.store.set_faults(Faults::default());
             if by_itself {
-                server.advance_ms(1);
+                server.advance_ms(1_000);
             } else {
                 let stop = json!({ "poll_id": "p", "config": { "endsAt": -1 } });
-                game.call("reconfigure", "poll", stop).await;
+                host.call("reconfigure", "poll", stop).await;
             }
         };
-        let (voted, ()) = tokio::join!(futures::future::join_all(votes), ending);
-        let counted = voted.iter().filter(|counted| **counted).count();
+        tokio::join!(votes, ending);
+        let counted = counted.into_inner();
+        assert!((100..400).contains(&counted), "{counted}");
         let mut told = audience.told().await.game;
         told.extend(audience.in_ms(1_000).await.game);
         let ends = told.iter().filter(|e| e["poll"]["status"] == "expired");
