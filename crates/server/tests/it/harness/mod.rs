@@ -1,5 +1,6 @@
 //! Starts a real server on free ports and gives one client for each kind of caller.
 
+mod audience;
 mod frame_rules;
 mod game;
 mod http;
@@ -23,6 +24,7 @@ use crowdlink_server::shutdown::Outcome;
 use crowdlink_store::{ManualClock, MemoryStore};
 use tokio::task::JoinHandle;
 
+pub use audience::Audience;
 pub use game::{Game, Incoming, refusal};
 pub use http::{Answer, Http};
 pub use jwt::{claims, payload, sign, sign_with_header};
@@ -66,9 +68,25 @@ impl Server {
         Self::start_as(|_| {}, true).await
     }
 
+    /// Another process on this one's store and clock, with a bus of its own: it hears nothing of
+    /// what happens here.
+    pub async fn start_beside(&self) -> Self {
+        Self::start_on(|_| {}, false, (self.clock.clone(), self.store.clone())).await
+    }
+
     async fn start_as(change: impl FnOnce(&mut Settings), auto_register: bool) -> Self {
         let clock = ManualClock::new(START_MS);
         let store = MemoryStore::new(clock.clone());
+        let server = Self::start_on(change, auto_register, (clock, store)).await;
+        server.register(EXTENSION, OWNER, &[SECRET]).await;
+        server
+    }
+
+    async fn start_on(
+        change: impl FnOnce(&mut Settings),
+        auto_register: bool,
+        (clock, store): (Arc<ManualClock>, Arc<MemoryStore>),
+    ) -> Self {
         let mut settings = Settings::default();
         let free = Address::At(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listen = &mut settings.listen;
@@ -96,15 +114,13 @@ impl Server {
             serving.run(bound, ready).await.unwrap()
         });
         ready.await.unwrap();
-        let server = Self {
+        Self {
             app,
             clock,
             store,
             addresses,
             running,
-        };
-        server.register(EXTENSION, OWNER, &[SECRET]).await;
-        server
+        }
     }
 
     /// Registers an extension.
