@@ -57,3 +57,4 @@ mod takeover;
 mod user_ids;
 mod user_info;
 mod viewer_events;
+mod votes;

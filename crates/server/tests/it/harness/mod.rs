@@ -18,7 +18,7 @@ use crowdlink_server::app::{App, Foundation};
 use crowdlink_server::listen::{EdgeName, bind_all};
 use crowdlink_server::settings::{Address, Settings};
 use crowdlink_server::shutdown::Outcome;
-use crowdlink_store::{ManualClock, MemoryStore};
+use crowdlink_store::{ManualClock, MemoryStore, Store};
 use tokio::task::JoinHandle;
 
 pub use game::{Game, Incoming, refusal};
@@ -54,15 +54,27 @@ impl Server {
 
     /// The same, with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::start_as(change, false).await
+        Self::start_as(change, false, |store| store).await
+    }
+
+    /// The same, over a store of the test's own that stands before the one in memory.
+    pub async fn start_over(
+        change: impl FnOnce(&mut Settings),
+        over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
+        Self::start_as(change, false, over).await
     }
 
     /// The same as `crowdlink dev` starts it.
     pub async fn start_dev() -> Self {
-        Self::start_as(|_| {}, true).await
+        Self::start_as(|_| {}, true, |store| store).await
     }
 
-    async fn start_as(change: impl FnOnce(&mut Settings), auto_register: bool) -> Self {
+    async fn start_as(
+        change: impl FnOnce(&mut Settings),
+        auto_register: bool,
+        over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
         let clock = ManualClock::new(START_MS);
         let store = MemoryStore::new(clock.clone());
         let mut settings = Settings::default();
@@ -80,7 +92,7 @@ impl Server {
             .map(|b| (b.name, b.listener.local_addr().unwrap()))
             .collect();
         let foundation = Foundation {
-            store: store.clone(),
+            store: over(Arc::clone(&store)),
             clock: clock.clone(),
             random: Arc::new(SeededRandom::from_seed(1)),
         };
