@@ -94,7 +94,7 @@ async fn the_broadcaster_and_the_server_run_a_poll_and_nobody_else_does() {
     let logs = broadcaster(&server).get("/v1/e/vote_logs?id=p").await;
     logs.forbidden("requires role admin or backend");
     let anonymous = server.sandbox().get(&vote_path("p")).await;
-    assert_eq!(anonymous.status, 400);
+    assert_eq!(anonymous.status, 401);
     for (role, value) in [("admin", 2), ("backend", 3)] {
         let trusted = server.trusted(role);
         let at = |path: &str| format!("/v1/e/{path}?id=p&channel_id=42");
