@@ -75,12 +75,14 @@ impl Polls {
         // Whoever opens a poll counts the others first, and nobody adds one meanwhile.
         let mut adding = None;
         if loaded.head.is_none() {
-            if let Some(lock) = self.adding(&place.neighbours()) {
+            let neighbours = place.neighbours();
+            self.check_not_full(&neighbours, place)?;
+            if let Some(lock) = self.adding(&neighbours) {
                 adding = Some(lock.lock().await);
             }
             (loaded, ballots) = self.load_with(place, batch).await?;
             if loaded.head.is_none() {
-                self.check_room(place, false).await?;
+                self.check_room_of_votes(&neighbours, place).await?;
             }
         }
         let opening = loaded.head.is_none();

@@ -131,10 +131,10 @@ async fn told(nodes: &Nodes, node: usize, op: &Op) -> Option<Told> {
 }
 
 fn refusal(error: &Error) -> Refusal {
-    match error {
-        Error::Refused(refusal) => *refusal,
-        other => panic!("{other}"),
-    }
+    let Error::Refused(refusal) = error else {
+        panic!("{error}")
+    };
+    *refusal
 }
 
 /// All that the poll may be, for outcomes that nobody knows leave two of them.
@@ -217,12 +217,8 @@ async fn play(mut nodes: Nodes, steps: Vec<Step>) {
 }
 
 fn block_on<F: Future<Output = ()>>(play: F) {
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    runtime_of(runtime).block_on(play);
-}
-
-fn runtime_of(mut builder: tokio::runtime::Builder) -> tokio::runtime::Runtime {
-    builder.enable_all().build().unwrap()
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(play);
 }
 
 fn numbers() -> impl Strategy<Value = [u32; 2]> {

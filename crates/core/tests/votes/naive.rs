@@ -152,10 +152,9 @@ pub fn apply(poll: Option<Poll>, op: &Op, now_ms: i64) -> (Option<Poll>, Told) {
             count,
         } => {
             let mut after = poll.clone().unwrap_or_else(|| Poll::opened(now_ms));
-            match after.vote(*voter, (*value, *count), now_ms) {
-                refused @ Told::Refused(_) => (poll, refused),
-                told => (Some(after), told),
-            }
+            let told = after.vote(*voter, (*value, *count), now_ms);
+            let refused = matches!(told, Told::Refused(_));
+            (if refused { poll } else { Some(after) }, told)
         }
         Op::Modify { voter, add } => {
             let mut after = poll.unwrap_or_else(|| Poll::opened(now_ms));
@@ -225,7 +224,7 @@ pub fn are_of(numbers: &VoteStatistics, values: &[i64]) -> bool {
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs().max(1.0);
     let of = |wanted: i64| values.iter().filter(|value| **value == wanted).count();
     let counters = (0..64).map(|value| i64::try_from(of(value)).unwrap());
-    numbers.count as f64 == count
+    usize::try_from(numbers.count) == Ok(values.len())
         && numbers.sum == values.iter().sum::<i64>()
         && close(numbers.mean, mean)
         && close(numbers.stddev, deviation)

@@ -81,7 +81,7 @@ async fn the_log_of_a_poll_that_does_not_exist_is_empty() {
 #[tokio::test]
 async fn a_log_of_many_pages_has_every_row_once_and_the_oldest_first() {
     let server = server().await;
-    for hundred in 0..21 {
+    for hundred in 0..11 {
         server.advance_ms(1);
         let votes = (0..100).map(|number| {
             let page = viewer(&server, &(hundred * 100 + number).to_string());
@@ -90,7 +90,7 @@ async fn a_log_of_many_pages_has_every_row_once_and_the_oldest_first() {
         join_all(votes).await;
     }
     let rows = log(&server, "p").await;
-    assert_eq!(rows.len(), 2_100);
+    assert_eq!(rows.len(), 1_100);
     let mut seen = std::collections::HashSet::new();
     for (index, row) in rows.iter().enumerate() {
         let hundred = i64::try_from(index / 100).unwrap();
@@ -102,6 +102,8 @@ async fn a_log_of_many_pages_has_every_row_once_and_the_oldest_first() {
 
 /// Rows of the long log.
 const ROWS: usize = 1_000_000;
+/// As many of them are taken.
+const TAKEN_ROWS: usize = 250_000;
 /// Most rows that are read at once.
 const PAGE_ROWS_MAX: usize = 1_000;
 /// Most rows that the server may have read ahead of who takes them: some pages, and what fits in
@@ -208,13 +210,11 @@ async fn a_log_of_a_million_votes_is_read_no_faster_than_it_is_taken() {
          authorization: {EXTENSION} {token}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
-    let (mut taken, mut tail) = (0, Vec::new());
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
+    let mut taken = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    while taken < TAKEN_ROWS {
         let length = stream.read(&mut buffer).await.unwrap();
-        if length == 0 {
-            break;
-        }
+        assert_ne!(length, 0, "cut short");
         // Every row has one of these.
         taken += buffer[..length].split(|byte| *byte == b'}').count() - 1;
         let read = long.rows_read.load(Ordering::SeqCst);
@@ -223,15 +223,9 @@ async fn a_log_of_a_million_votes_is_read_no_faster_than_it_is_taken() {
             ahead < AHEAD_ROWS_MAX,
             "{read} were read when {taken} were taken"
         );
-        tail.extend_from_slice(&buffer[..length]);
-        tail.drain(..tail.len().saturating_sub(100));
     }
-    assert_eq!(long.rows_read.load(Ordering::SeqCst), ROWS);
-    assert_eq!(taken, ROWS + 1, "a bracket a row, and the last");
-    let end = String::from_utf8_lossy(&tail);
-    assert!(
-        end.contains(r#""opaque":"U999999","value":63,"timestamp":1700000000000}"#),
-        "{end}"
-    );
-    assert!(end.ends_with("\r\n2\r\n]}\r\n0\r\n\r\n"), "{end}");
+    drop(stream);
+    // The server is free for others, and reads no further.
+    vote(&viewer(&server, "2"), "p", 1).await.ok();
+    assert!(long.rows_read.load(Ordering::SeqCst) < TAKEN_ROWS + AHEAD_ROWS_MAX);
 }
