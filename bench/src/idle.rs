@@ -53,6 +53,7 @@ fn measure(program: &Path, connections: usize) -> Result<u64> {
     let wanted = Wanted {
         edge: "sandbox-gamelink",
         tokens: 1,
+        secret: None,
         flags: &[
             "--log-level=warn",
             "--limits-connections-per-address-max",

@@ -82,7 +82,7 @@ impl Load {
     clippy::disallowed_methods,
     reason = "to measure is to look at the clock"
 )]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 

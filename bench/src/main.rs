@@ -12,6 +12,7 @@ mod idle;
 mod load;
 mod rest;
 mod server;
+mod votes;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Measurement {
     Idle(idle::IdleArguments),
     /// Authorised requests a second on one core, as a ratio to a bare hyper server
     Rest(rest::RestArguments),
+    /// Durable votes a second, beside fdatasync and PocketBase
+    Votes(votes::VotesArguments),
     /// The bare hyper server: answers everything with the response in a file
     #[command(hide = true)]
     Bare { response: PathBuf },
@@ -66,6 +69,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let measured = match &arguments.measurement {
         Measurement::Idle(idle) => idle::run(&server, idle),
         Measurement::Rest(rest) => rest::run(&server, rest),
+        Measurement::Votes(votes) => votes::run(&server, votes),
         Measurement::Bare { .. } => Ok(()),
     };
     measured.context("the measurement failed")

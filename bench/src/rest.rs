@@ -45,6 +45,7 @@ pub(crate) fn run(program: &Path, arguments: &RestArguments) -> Result<()> {
     let wanted = Wanted {
         edge: "sandbox-rest",
         tokens: CALLERS,
+        secret: None,
         flags: &[
             "--rates-rest-requests-per-s-max=1000000",
             "--rates-rest-requests-burst-max=1000000",

@@ -33,6 +33,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) edge: &'a str,
     /// Broadcasters' tokens, for channels 1, 2, and so on.
     pub(crate) tokens: u32,
+    /// The extension's secret; one of its own if absent.
+    pub(crate) secret: Option<&'a str>,
     /// Settings.
     pub(crate) flags: &'a [&'a str],
 }
@@ -61,7 +63,9 @@ impl Server {
             anyhow::ensure!(output.status.success(), "{words:?} failed");
             Ok(String::from_utf8(output.stdout)?.trim().to_owned())
         };
-        ask(&["extension", "add", "--client-id", CLIENT_ID, "--owner", "1"])?;
+        let mut add = vec!["extension", "add", "--client-id", CLIENT_ID, "--owner", "1"];
+        add.extend(wanted.secret.iter().flat_map(|secret| ["--secret", secret]));
+        ask(&add)?;
         let mint = |channel: u32| {
             let channel = channel.to_string();
             let of = [

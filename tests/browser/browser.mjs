@@ -7,6 +7,7 @@ import { chromium } from 'playwright-core';
 
 const FILES = {
   '/': ['page/index.html', 'text/html; charset=utf-8'],
+  '/local.js': ['page/local.js', 'text/javascript'],
   '/page.js': ['page/page.js', 'text/javascript'],
   '/timing.js': ['page/timing.js', 'text/javascript'],
   '/medkit.umd.js': ['node_modules/@muxy/extensions-js/dist/medkit.umd.js', 'text/javascript'],

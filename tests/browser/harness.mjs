@@ -25,10 +25,11 @@ export async function startRig() {
 
 class Rig {
   /**
-   * Opens the extension's page as somebody: `{role, channel, user, clockShiftMs}`. Resolves once
-   * the library has loaded; an error thrown in the page fails the test that opened it.
+   * Opens the extension's page as somebody: `{role, channel, user, clockShiftMs, local}`. Resolves
+   * once the library has loaded; an error thrown in the page fails the test that opened it. With
+   * `local` the page loads the server's shim, which brings the library's message socket here.
    */
-  async open(test, { role, channel, user, clockShiftMs = 0 }) {
+  async open(test, { role, channel, user, clockShiftMs = 0, local = false }) {
     const context = await this.browser.newContext();
     test.after(() => context.close());
     context.setDefaultTimeout(STEP_MS_MAX);
@@ -37,7 +38,7 @@ class Rig {
     const thrown = [];
     page.on('pageerror', (error) => thrown.push(error));
     test.after(() => assert.deepEqual(thrown, [], 'errors thrown in the page'));
-    const who = { server: this.server.rest, extension: EXTENSION, role, channel, user };
+    const who = { server: this.server.rest, extension: EXTENSION, role, channel, user, local };
     await page.goto(`${this.pages.base}#${encodeURIComponent(JSON.stringify(who))}`);
     assert.equal(await shown(page, 'status'), 'loaded');
     return page;

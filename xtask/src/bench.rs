@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::job::{self, BUILD_LIMIT};
 use crate::paths::Paths;
+use crate::setup;
 
 /// Longest measurement.
 const MEASUREMENT_LIMIT: Duration = Duration::from_mins(15);
@@ -33,5 +34,14 @@ pub(crate) fn run(paths: &Paths, arguments: &BenchArguments) -> Result<bool> {
     let program = paths.released("bench");
     let mut command = paths.command(&program.to_string_lossy());
     command.args(&arguments.measurement);
+    if arguments
+        .measurement
+        .first()
+        .is_some_and(|name| name == "votes")
+    {
+        setup::for_bench(paths)?;
+        let peer = paths.peers().join("bin").join("pocketbase");
+        command.arg("--pocketbase").arg(peer);
+    }
     Ok(job::run(&mut command, MEASUREMENT_LIMIT)?.success())
 }

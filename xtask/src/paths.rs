@@ -47,6 +47,11 @@ impl Paths {
         self.own().join("venv")
     }
 
+    /// The Python environment of the programs that the server is measured beside.
+    pub(crate) fn peers(&self) -> PathBuf {
+        self.own().join("peers")
+    }
+
     /// The browser suite.
     pub(crate) fn browser(&self) -> PathBuf {
         self.root.join("tests").join("browser")

@@ -74,19 +74,31 @@ pub(crate) fn for_rust(paths: &Paths) -> Result<()> {
 
 /// The conformance suite, in a Python environment of its own.
 pub(crate) fn for_autobahn(paths: &Paths) -> Result<()> {
-    packages(&[VENV])?;
     let wanted = paths.root.join("xtask").join("requirements.txt");
-    let stamp = paths.venv().join("installed");
-    if same(&wanted, &stamp) {
+    let what = "the WebSocket conformance suite";
+    python_packages(paths, &wanted, &paths.venv(), what)
+}
+
+/// The programs that the server is measured beside.
+pub(crate) fn for_bench(paths: &Paths) -> Result<()> {
+    let wanted = paths.root.join("bench").join("requirements.txt");
+    let what = "the peers of the measurements";
+    python_packages(paths, &wanted, &paths.peers(), what)
+}
+
+fn python_packages(paths: &Paths, wanted: &Path, venv: &Path, what: &str) -> Result<()> {
+    packages(&[VENV])?;
+    let stamp = venv.join("installed");
+    if same(wanted, &stamp) {
         return Ok(());
     }
-    println!("installing the WebSocket conformance suite");
+    println!("installing {what}");
     let mut create = paths.command("python3");
     job::must(
-        create.args(["-m", "venv", "--clear"]).arg(paths.venv()),
+        create.args(["-m", "venv", "--clear"]).arg(venv),
         BUILD_LIMIT,
     )?;
-    let pip = paths.venv().join("bin").join("pip");
+    let pip = venv.join("bin").join("pip");
     let mut install = paths.command(&pip.to_string_lossy());
     install.args([
         "install",
@@ -95,8 +107,8 @@ pub(crate) fn for_autobahn(paths: &Paths) -> Result<()> {
         "--require-hashes",
         "--requirement",
     ]);
-    job::must(install.arg(&wanted), BUILD_LIMIT)?;
-    stamped(&wanted, &stamp)
+    job::must(install.arg(wanted), BUILD_LIMIT)?;
+    stamped(wanted, &stamp)
 }
 
 /// The browser, its driver and the page library under test.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::registry::Extension;
 
 /// The channel id that stands for every channel.
-const ALL_CHANNELS: &str = "all";
+pub(crate) const ALL_CHANNELS: &str = "all";
 /// Longest id of a user or channel, in bytes: two of them fit in a key of the store beside the
 /// longest client id, also where every byte is encoded.
 pub(crate) const ID_BYTES_MAX: usize = 96;
@@ -22,7 +22,7 @@ pub(crate) fn is_id(text: &str) -> bool {
 }
 
 /// Refuses a text that can be no id of a user or channel.
-pub(crate) fn check_id(field: &'static str, id: &str) -> Result<(), Error> {
+pub fn check_id(field: &'static str, id: &str) -> Result<(), Error> {
     if is_id(id) {
         return Ok(());
     }

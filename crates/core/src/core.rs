@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 
+use crate::broadcast::{self, Broadcast};
 use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
 use crate::error::Error;
@@ -22,6 +23,7 @@ use crate::registry::{self, AddExtension, Extension, Registry};
 use crate::runs;
 use crate::shared::{CHANGED_TOPIC, Changed, Place, SharedDocuments, Snapshot};
 use crate::tokens::{self, Askers, Revocations, Verdicts};
+use crate::trivia::{self, Trivia, TriviaChanged};
 use crate::world::World;
 
 /// Most users remembered as noted.
@@ -61,6 +63,7 @@ pub struct Core {
     pub(crate) presence: Presence,
     pub(crate) shared: Arc<SharedDocuments>,
     pub(crate) polls: Arc<Polls>,
+    pub(crate) trivia: Arc<Trivia>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
 }
 
@@ -84,8 +87,12 @@ pub enum Notice {
     Changed(Changed),
     /// A value of the JSON store was written: tell the viewers.
     JsonStoreWritten(JsonStoreWritten),
+    /// Somebody broadcast: tell the viewers.
+    Broadcast(Broadcast),
     /// Something happened to a poll.
     Poll(PollNews),
+    /// A question of a contest changed its state: tell the viewers.
+    TriviaChanged(TriviaChanged),
     /// Word of some changes was lost: look at everything that is subscribed.
     MayHaveChanged,
 }
@@ -116,6 +123,7 @@ impl Core {
             rates: Rates::new(&options.limits, &world.clock),
             shared: SharedDocuments::new(world.clone()),
             polls: Polls::new(world.clone(), &options),
+            trivia: Trivia::new(&world),
             world,
             lifetimes: options.lifetimes,
             limits: options.limits,
@@ -258,9 +266,18 @@ impl Core {
                 let written = serde_json::from_slice(&message.payload).ok()?;
                 Some(Heard::Notice(Notice::JsonStoreWritten(written)))
             }
+            broadcast::TOPIC => {
+                let broadcast = serde_json::from_slice(&message.payload).ok()?;
+                Some(Heard::Notice(Notice::Broadcast(broadcast)))
+            }
             polls::TOPIC => {
                 let news = serde_json::from_slice(&message.payload).ok()?;
+                self.polls.hear(&news);
                 Some(Heard::Notice(Notice::Poll(news)))
+            }
+            trivia::TOPIC => {
+                let changed = serde_json::from_slice(&message.payload).ok()?;
+                Some(Heard::Notice(Notice::TriviaChanged(changed)))
             }
             _ => None,
         }

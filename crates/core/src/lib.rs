@@ -4,6 +4,7 @@
 //! the bus are handed in as a [`World`]. Permission lives in the function whose rule it protects;
 //! REST and WebSocket are two doors to the same functions.
 
+pub mod broadcast;
 mod bus;
 mod caller;
 mod combine;
@@ -16,6 +17,7 @@ mod identity;
 pub mod json_store;
 mod keys;
 mod limits;
+mod message;
 pub mod pairing;
 pub mod polls;
 mod presence;
@@ -28,14 +30,16 @@ mod shared;
 pub mod state;
 mod table;
 pub mod tokens;
+pub mod trivia;
 mod world;
 
 pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};
-pub use caller::{Caller, Revocable};
+pub use caller::{Caller, Revocable, check_id};
 pub use core::{Core, CoreOptions, CoreStats, Ended, Notice};
 pub use error::{Error, Refusal, TokenFault};
-pub use identity::{user_ids, user_info};
+pub use identity::{note_listener, user_ids, user_info};
 pub use limits::{Lifetimes, Limits, Rate};
+pub use message::{encode_message, message_text};
 pub use presence::{Presence, Present};
 pub use random::{Random, SeededRandom};
 pub use secret::{SECRET_BYTES_MIN, Secret};

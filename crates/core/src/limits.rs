@@ -113,6 +113,12 @@ pub struct Limits {
     pub extension_viewer_bytes_max: usize,
     /// A value of the JSON store, minified.
     pub json_store_bytes_max: usize,
+    /// The message text of a broadcast, minified.
+    pub broadcast_bytes_max: usize,
+    /// `data` of a game's broadcast, minified.
+    pub broadcast_data_bytes_max: usize,
+    /// One encoded message to viewers, or one part of it.
+    pub viewer_message_bytes_max: usize,
     /// A value to accumulate, minified.
     pub accumulate_bytes_max: usize,
     /// Entries of one answer of accumulate.
@@ -131,6 +137,18 @@ pub struct Limits {
     pub polls_per_channel_max: usize,
     /// The same of an extension (`global`).
     pub polls_per_extension_max: usize,
+    /// Questions of a contest.
+    pub trivia_questions_max: usize,
+    /// Options of a question of a contest.
+    pub trivia_options_max: usize,
+    /// Teams of a contest.
+    pub trivia_teams_max: usize,
+    /// Name and short name of a question or an option.
+    pub trivia_name_bytes_max: usize,
+    /// Description of a question or an option.
+    pub trivia_description_bytes_max: usize,
+    /// Address of the image of a question or an option.
+    pub trivia_image_bytes_max: usize,
     /// Nesting of a document, its root being 1.
     pub json_depth_max: usize,
     /// Keys of one object.
@@ -163,6 +181,9 @@ impl Default for Limits {
             viewer_bytes_max: 32 * 1_024,
             extension_viewer_bytes_max: 32 * 1_024,
             json_store_bytes_max: 2_048,
+            broadcast_bytes_max: 80 * 1_024,
+            broadcast_data_bytes_max: 8 * 1_024,
+            viewer_message_bytes_max: 5_000,
             accumulate_bytes_max: 256,
             accumulate_entries_max: 10_000,
             rank_key_bytes_max: 256,
@@ -172,6 +193,12 @@ impl Default for Limits {
             poll_options_max: 64,
             polls_per_channel_max: 1_000,
             polls_per_extension_max: 1_000,
+            trivia_questions_max: 64,
+            trivia_options_max: 64,
+            trivia_teams_max: 10_000,
+            trivia_name_bytes_max: 256,
+            trivia_description_bytes_max: 1_024,
+            trivia_image_bytes_max: 2_048,
             json_depth_max: crowdlink_protocol::JSON_DEPTH_MAX,
             json_object_keys_max: crowdlink_protocol::JSON_OBJECT_KEYS_MAX,
             patch_ops_max: crate::documents::PATCH_OPS_MAX,

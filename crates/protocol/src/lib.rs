@@ -14,11 +14,12 @@ mod reply;
 mod rest;
 mod role;
 mod stage;
+mod trivia;
 
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
-    Authenticate, Call, CallError, ConfigCall, ConfigTopic, Credential, Json, PollCall, PollTopic,
-    ReadableConfig, StateCall, StateTopic,
+    Authenticate, BroadcastCall, Call, CallError, ConfigCall, ConfigTopic, Credential, Json,
+    PollCall, PollTopic, ReadableConfig, StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
@@ -35,3 +36,7 @@ pub use rest::{
 };
 pub use role::Role;
 pub use stage::Stage;
+pub use trivia::{
+    QuestionState, TriviaLeaderboard, TriviaLeaderboardTeam, TriviaQuestion, TriviaQuestions,
+    TriviaResults, TriviaScore, TriviaState, TriviaTeam, TriviaText,
+};

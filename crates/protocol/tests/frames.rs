@@ -8,10 +8,11 @@ use std::fs;
 use std::path::Path;
 
 use crowdlink_protocol::{
-    Authenticate, Call, Credential, Meta, REQUEST_ID_NONE, Request, encode_data, encode_errors,
-    encode_event,
+    Authenticate, BroadcastCall, Call, Credential, Json, Meta, REQUEST_ID_NONE, Request,
+    encode_data, encode_errors, encode_event,
 };
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 const CLIENT_ID: &str = "i575hs2x9lb3u8hqujtezit03w1740";
 const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl";
@@ -43,11 +44,26 @@ fn authenticate(credential: Credential, client_id: bool, game_id: bool) -> Call<
     })
 }
 
+/// A broadcast; its data as it stands in the frame.
+fn broadcast<'a>(topic: &'a str, data: &'a RawValue, ids: Option<&[&str]>) -> Call<'a> {
+    Call::Broadcast(BroadcastCall {
+        topic: topic.into(),
+        data: Json(data),
+        ids: ids.map(|ids| ids.iter().map(ToString::to_string).collect()),
+    })
+}
+
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).unwrap()
+}
+
 #[test]
 fn the_decoder_reads_every_request() {
     let pin = || Credential::Pin("PZV4SE".to_owned());
     let refresh = Credential::Refresh("a-refresh-token".to_owned());
     let jwt = Credential::Jwt(JWT.to_owned());
+    let song = raw(r#"{"artist":"Celine Dion","year":1997}"#);
+    let (good_day, psst) = (raw(r#""good \"day\"""#), raw(r#""psst""#));
     let expected = BTreeMap::from([
         ("authenticate_pin", (333, authenticate(pin(), true, true))),
         (
@@ -67,6 +83,15 @@ fn the_decoder_reads_every_request() {
             "unsubscribe_authentication",
             (8, Call::UnsubscribeAuthentication),
         ),
+        ("broadcast", (21, broadcast("new_song", &song, None))),
+        (
+            "broadcast_message",
+            (22, broadcast("hello", &good_day, None)),
+        ),
+        (
+            "broadcast_ids",
+            (23, broadcast("secret", &psst, Some(&["77", "U78"]))),
+        ),
     ]);
     let frames = frames("request");
     assert!(frames.keys().eq(expected.keys()), "{:?}", frames.keys());
@@ -75,11 +100,8 @@ fn the_decoder_reads_every_request() {
         let (id, call) = expected.get(name.as_str()).unwrap();
         assert_eq!(request.request_id, *id, "{name}");
         assert_eq!(Call::parse(&request).as_ref(), Ok(call), "{name}");
-        // Shipped clients send them before they are authenticated, but for one.
-        assert_eq!(
-            Call::is_open(&request),
-            name != "unsubscribe_authentication"
-        );
+        let open = name.starts_with("authenticate") || name == "subscribe_authentication";
+        assert_eq!(Call::is_open(&request), open, "{name}");
     }
 }
 
@@ -97,7 +119,7 @@ fn meta(frame: &Value) -> Meta<'_> {
 #[test]
 fn the_encoder_writes_every_answer_to_the_byte() {
     let frames = frames("answer");
-    assert_eq!(frames.len(), 5);
+    assert_eq!(frames.len(), 8);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let encoded = encode_data(meta(&frame), &frame["data"]).unwrap();
@@ -108,7 +130,7 @@ fn the_encoder_writes_every_answer_to_the_byte() {
 #[test]
 fn the_encoder_writes_every_error_to_the_byte() {
     let frames = frames("error");
-    assert_eq!(frames.len(), 8);
+    assert_eq!(frames.len(), 9);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let error = &frame["errors"][0];

@@ -18,3 +18,4 @@ pub mod rest;
 pub mod settings;
 pub mod shutdown;
 pub mod takeover;
+pub mod viewer;

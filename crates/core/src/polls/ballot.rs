@@ -26,6 +26,9 @@ pub(super) struct Ballot {
     /// Sum of the modifiers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) modifier: i64,
+    /// The node that wrote it, whose tally counts it.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub(super) node: u32,
     /// In the order they were given: the last is the newest.
     pub(super) votes: Vec<Cast>,
 }
@@ -33,6 +36,11 @@ pub(super) struct Ballot {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
 const fn is_zero(number: &i64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+const fn is_first(node: &u32) -> bool {
+    *node == 0
 }
 
 impl Ballot {

@@ -12,6 +12,7 @@ use super::log;
 use super::news::PollEvent;
 use super::place::PollPlace;
 use super::records::{Loaded, Rows};
+use super::remembered::Remembered;
 use super::tally::Tally;
 use super::vote::{BallotChange, BallotOperation, Outcome, Voted, mixed_up};
 use crate::error::{Error, Refusal};
@@ -30,6 +31,7 @@ struct Draft {
     ballots: Ballots,
     now_ms: i64,
     writes: usize,
+    node: u32,
 }
 
 struct Drafted {
@@ -53,7 +55,12 @@ impl Polls {
     ) -> Vec<Result<Outcome, Error>> {
         let failed = |error: Error| batch.iter().map(|_| Err(error.clone())).collect();
         for attempt in 1..=CONFLICT_TRIES_MAX {
-            match self.try_count(place, batch).await {
+            let remembered = (attempt == 1).then(|| self.recall(place)).flatten();
+            let tried = self.try_count(place, batch, remembered).await;
+            if !matches!(tried, Ok(Some(_))) {
+                self.remembered.forget(&place.key());
+            }
+            match tried {
                 Ok(Some(outcomes)) => return outcomes,
                 Ok(None) => {}
                 Err(error) => return failed(error),
@@ -65,29 +72,49 @@ impl Polls {
         failed(mixed_up())
     }
 
-    /// `None` when another node was first.
+    fn recall(&self, place: &PollPlace) -> Option<Remembered> {
+        let now_ms = self.world.clock.monotonic_ms();
+        let found = self.remembered.recall(&place.key(), now_ms)?;
+        let last_vote_ms = found.loaded.total().last_vote_ms;
+        let head = found.loaded.head.as_ref()?;
+        self.is_live(head, last_vote_ms).then_some(found)
+    }
+
+    /// `None` when another node was first, or what was remembered proved wrong.
     async fn try_count(
         &self,
         place: &PollPlace,
         batch: &[&BallotChange],
+        remembered: Option<Remembered>,
     ) -> Result<Option<Vec<Result<Outcome, Error>>>, Error> {
-        let (mut loaded, mut ballots) = self.load_with(place, batch).await?;
+        let from_memory = remembered.is_some();
+        let Some((mut poll, mut ballots)) = self.load_with(place, batch, remembered).await? else {
+            return Ok(None);
+        };
         // Whoever opens a poll counts the others first, and nobody adds one meanwhile.
         let mut adding = None;
-        if loaded.head.is_none() {
+        if poll.loaded.head.is_none() {
             let neighbours = place.neighbours();
             self.check_not_full(&neighbours, place)?;
             if let Some(lock) = self.adding(&neighbours) {
                 adding = Some(lock.lock().await);
             }
-            (loaded, ballots) = self.load_with(place, batch).await?;
-            if loaded.head.is_none() {
+            let Some(found) = self.load_with(place, batch, None).await? else {
+                return Ok(None);
+            };
+            (poll, ballots) = found;
+            if poll.loaded.head.is_none() {
                 self.check_room_of_votes(&neighbours, place).await?;
             }
         }
+        let loaded = &poll.loaded;
         let opening = loaded.head.is_none();
-        let mut draft = self.draft(place, &loaded, ballots);
+        let mut draft = self.draft(place, loaded, ballots);
         let counted: Counted = draft.apply(batch);
+        if from_memory && counted.iter().any(Result::is_err) {
+            // Refused for what the store holds, not for what memory believed.
+            return Ok(None);
+        }
         let changed = draft.ballots.values().any(Drafted::is_changed);
         let mut total = loaded.others.clone();
         total.merge(&draft.own);
@@ -97,13 +124,15 @@ impl Polls {
             counted.map(|vote| Outcome::Counted(Voted { numbers, vote }))
         };
         if changed {
-            let commit = self.commit_of(place, &loaded, &draft, opening)?;
+            let (commit, renewed) = self.commit_of(place, loaded, &draft, opening)?;
             let committed = self.world.try_commit(commit).await;
             // Unknown is not undone: who subscribed is told what the store holds.
             let told = committed.inspect_err(|_| self.announce(place, PollEvent::Voted, 0))?;
             let Some(version) = told else {
                 return Ok(None);
             };
+            poll.loaded = draft.committed(poll.loaded, version, renewed);
+            self.remembered.keep(place.key(), poll);
             self.announce(place, PollEvent::Voted, version);
         }
         drop(adding);
@@ -116,26 +145,45 @@ impl Polls {
         &self,
         place: &PollPlace,
         batch: &[&BallotChange],
-    ) -> Result<(Loaded, Ballots), Error> {
-        let head = self.load_head(place).await?;
+        remembered: Option<Remembered>,
+    ) -> Result<Option<(Remembered, Ballots)>, Error> {
+        let read_at_ms = self.world.clock.monotonic_ms();
+        let head = match &remembered {
+            Some(_) => None,
+            None => self.load_head(place).await?,
+        };
+        let known = remembered
+            .as_ref()
+            .and_then(|poll| poll.loaded.head.as_ref());
+        let run = known.or(head.as_ref().map(|head| &head.value));
         let mut ballots = Ballots::with_capacity(batch.len());
-        if let Some(head) = &head {
-            let rows = Rows::new(place, &head.value.run);
+        if let Some(run) = run.map(|head| &head.run) {
+            let rows = Rows::new(place, run);
             let key = |change: &&BallotChange| rows.ballot(&change.voter);
             let keys: Vec<String> = batch.iter().map(key).collect();
             let records = self.world.store.get_many(&keys).await?;
             for (change, record) in batch.iter().zip(records) {
                 let Some(record) = record else { continue };
-                let ballot = serde_json::from_slice(&record.value)?;
+                let ballot: Ballot = serde_json::from_slice(&record.value)?;
+                if ballot.node != self.node
+                    && remembered
+                        .as_ref()
+                        .is_some_and(|poll| poll.is_older_than(record.version))
+                {
+                    return Ok(None);
+                }
                 let drafted = Drafted::new(Some(record.version), ballot);
                 ballots.insert(change.voter.clone(), drafted);
             }
+        }
+        if let Some(poll) = remembered {
+            return Ok(Some((poll, ballots)));
         }
         let loaded = self.load_tallies(place, head).await?;
         if loaded.head.is_none() {
             ballots.clear();
         }
-        Ok((loaded, ballots))
+        Ok(Some((Remembered::read(loaded, read_at_ms), ballots)))
     }
 
     fn draft(&self, place: &PollPlace, loaded: &Loaded, ballots: Ballots) -> Draft {
@@ -152,24 +200,27 @@ impl Polls {
             ballots,
             now_ms,
             writes: 0,
+            node: self.node,
         }
     }
 
+    /// The commit of a draft, and when the head expires that it writes, if it writes one.
     fn commit_of(
         &self,
         place: &PollPlace,
         loaded: &Loaded,
         draft: &Draft,
         opening: bool,
-    ) -> Result<Commit, Error> {
+    ) -> Result<(Commit, Option<i64>), Error> {
         let (head, rows) = (&draft.head, &draft.rows);
         let expect = |version: Option<u64>| version.map_or(Expect::Absent, Expect::Version);
         let head_key = place.key();
         let mut commit = Commit::new().check(&head_key, expect(loaded.version));
         let until_ms = draft.now_ms.saturating_add_unsigned(self.votes_ms);
-        if opening || loaded.expires_at_ms.is_some_and(|at_ms| at_ms < until_ms) {
-            let expires_at_ms = Some(self.head_expiry_ms(head));
-            commit = commit.put(head_key, encode(head)?, expires_at_ms);
+        let ends_soon = loaded.expires_at_ms.is_some_and(|at_ms| at_ms < until_ms);
+        let renewed = (opening || ends_soon).then(|| self.head_expiry_ms(head));
+        if renewed.is_some() {
+            commit = commit.put(head_key, encode(head)?, renewed);
         }
         if opening {
             commit = self.begin_run(commit, place, head)?;
@@ -191,7 +242,7 @@ impl Polls {
                     .put(key, encode(&drafted.now)?, None);
             commit = log::moved(commit, rows, voter, drafted.both())?;
         }
-        Ok(commit)
+        Ok((commit, renewed))
     }
 }
 
@@ -214,6 +265,18 @@ impl Drafted {
 }
 
 impl Draft {
+    /// The poll as it is after the commit, which wrote a head too if that was renewed.
+    fn committed(self, loaded: Loaded, version: u64, renewed: Option<i64>) -> Loaded {
+        Loaded {
+            version: renewed.map_or(loaded.version, |_| Some(version)),
+            expires_at_ms: renewed.or(loaded.expires_at_ms),
+            head: Some(self.head),
+            own: (self.own, Some(version)),
+            newest: version,
+            others: loaded.others,
+        }
+    }
+
     /// Applies ballots in their order, as many as fit in a commit.
     fn apply(&mut self, batch: &[&BallotChange]) -> Counted {
         let mut counted = Vec::with_capacity(batch.len());
@@ -260,6 +323,7 @@ impl Draft {
         if ballot.opaque.is_empty() || matches!(change.what, BallotOperation::Vote { .. }) {
             ballot.opaque.clone_from(&change.opaque);
         }
+        ballot.node = self.node;
         drafted.now.count_in(&mut self.own, -1);
         ballot.count_in(&mut self.own, 1);
         self.writes += 1 + drafted.now.votes.len() + ballot.votes.len();

@@ -176,6 +176,7 @@ impl Polls {
         place: &PollPlace,
         change: &Change,
     ) -> Result<Outcome, Error> {
+        self.remembered.forget(&place.key());
         for attempt in 1..=CONFLICT_TRIES_MAX {
             // Whoever adds one counts the others first, and nobody adds one meanwhile.
             let adding = match self.adding(&place.neighbours()) {

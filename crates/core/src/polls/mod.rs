@@ -15,6 +15,7 @@ mod news;
 mod place;
 mod read;
 mod records;
+mod remembered;
 mod tally;
 mod vote;
 
@@ -36,6 +37,8 @@ pub use news::{PollEvent, PollNews};
 pub use place::{DEFAULT_ID, PollPlace};
 pub use read::{PollSnapshot, PollTimes, config, report, settled, snapshot, times_of, votes};
 pub use vote::{Voted, vote};
+
+use remembered::RememberedPolls;
 
 /// Locks for those who add a poll, so that few wait for each other.
 const ADDING_LOCKS: usize = 64;
@@ -59,6 +62,7 @@ pub(crate) struct Polls {
     keyed: RandomState,
     /// Until when (Unix ms) votes open no poll beside the heads of this prefix.
     full: Cache<String, i64>,
+    remembered: RememberedPolls,
 }
 
 impl Polls {
@@ -72,7 +76,15 @@ impl Polls {
             adding: (0..ADDING_LOCKS).map(|_| Mutex::new(())).collect(),
             keyed: RandomState::new(),
             full: Cache::new(FULL_MAX),
+            remembered: RememberedPolls::new(),
         })
+    }
+
+    /// Takes note of a commit, also one of another node.
+    pub(crate) fn hear(&self, news: &PollNews) {
+        if news.event != PollEvent::Voted {
+            self.remembered.forget(&news.place.key());
+        }
     }
 
     /// The lock of those who add a poll beside `neighbours`.

@@ -34,7 +34,7 @@ const ROWS: [&str; 4] = [DEFINITION, BALLOT, TALLY, VOTE_LOG];
 const HEAD_SPARE_MS: i64 = 60 * 60 * 1_000;
 
 /// A poll as it was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Loaded {
     /// The version of the head's record, also where what it tells of is gone.
     pub(super) version: Option<u64>,

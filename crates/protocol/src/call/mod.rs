@@ -1,12 +1,14 @@
 //! The second step: a request becomes a typed call, once; nothing below looks at strings.
 
 mod authenticate;
+mod broadcast;
 mod config;
 mod data;
 mod poll;
 mod state;
 
 pub use authenticate::{Authenticate, Credential};
+pub use broadcast::BroadcastCall;
 pub use config::{ConfigCall, ConfigTopic, ReadableConfig};
 pub use data::Json;
 pub use poll::{PollCall, PollTopic};
@@ -27,6 +29,8 @@ pub enum Call<'a> {
     State(StateCall<'a>),
     /// Configuration (`spec 2.5`).
     Config(ConfigCall<'a>),
+    /// An event for viewers (`spec 2.7`).
+    Broadcast(BroadcastCall<'a>),
     /// Polls (`spec 2.6`).
     Poll(PollCall),
 }
@@ -79,6 +83,7 @@ impl<'a> Call<'a> {
                 Some(call) => Ok(Self::Config(call)),
                 None => Err(unknown(request)),
             },
+            ("broadcast", "") => BroadcastCall::parse(request).map(Self::Broadcast),
             (_, "poll") => match PollCall::parse(request)? {
                 Some(call) => Ok(Self::Poll(call)),
                 None => Err(unknown(request)),

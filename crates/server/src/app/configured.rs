@@ -6,6 +6,7 @@ use crate::events::PollRhythm;
 use crate::gamelink::GameLimits;
 use crate::live::{LiveLimits, RequestRate};
 use crate::settings::Settings;
+use crate::viewer::ViewerLimits;
 
 /// What core wants of the settings.
 pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
@@ -41,6 +42,9 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             viewer_bytes_max: settings.limits.viewer_document_bytes_max,
             extension_viewer_bytes_max: settings.limits.extension_viewer_document_bytes_max,
             json_store_bytes_max: settings.limits.json_store_value_bytes_max,
+            broadcast_bytes_max: settings.limits.broadcast_bytes_max,
+            broadcast_data_bytes_max: settings.limits.broadcast_data_bytes_max,
+            viewer_message_bytes_max: settings.limits.platform_message_bytes_max,
             accumulate_bytes_max: settings.limits.accumulate_value_bytes_max,
             accumulate_entries_max: settings.limits.accumulate_page_entries_max,
             rank_key_bytes_max: settings.limits.rank_key_bytes_max,
@@ -50,6 +54,12 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             poll_options_max: settings.limits.poll_options_max,
             polls_per_channel_max: settings.limits.polls_per_channel_max,
             polls_per_extension_max: settings.limits.polls_per_extension_max,
+            trivia_questions_max: settings.limits.trivia_questions_max,
+            trivia_options_max: settings.limits.trivia_options_max,
+            trivia_teams_max: settings.limits.trivia_teams_max,
+            trivia_name_bytes_max: settings.limits.trivia_name_bytes_max,
+            trivia_description_bytes_max: settings.limits.trivia_description_bytes_max,
+            trivia_image_bytes_max: settings.limits.trivia_image_bytes_max,
             json_depth_max: settings.limits.json_depth_max,
             json_object_keys_max: settings.limits.json_object_keys_max,
             patch_ops_max: settings.limits.patch_ops_max,
@@ -79,11 +89,26 @@ pub(super) fn game_limits(settings: &Settings) -> GameLimits {
     GameLimits {
         message_bytes_max: settings.limits.frame_in_bytes_max,
         unauthenticated_ms_max: settings.timeouts.game_authentication_ms_max,
-        requests: RequestRate {
-            per_s: settings.rates.socket_requests_per_s_max,
-            burst: settings.rates.socket_requests_burst_max,
-            refused_ms_max: settings.rates.socket_overload_ms_max,
-        },
+        requests: requests(settings),
+    }
+}
+
+/// What viewers' connections want of the settings.
+pub(super) fn viewer_limits(settings: &Settings) -> ViewerLimits {
+    let timeouts = &settings.timeouts;
+    ViewerLimits {
+        authorization_ms_max: timeouts.viewer_authorization_ms_max,
+        pusher_activity_ms: timeouts.pusher_activity_ms,
+        pusher_pong_ms_max: timeouts.pusher_pong_ms_max,
+        requests: requests(settings),
+    }
+}
+
+fn requests(settings: &Settings) -> RequestRate {
+    RequestRate {
+        per_s: settings.rates.socket_requests_per_s_max,
+        burst: settings.rates.socket_requests_burst_max,
+        refused_ms_max: settings.rates.socket_overload_ms_max,
     }
 }
 

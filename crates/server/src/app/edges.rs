@@ -18,6 +18,7 @@ use crate::listen::{Bound, Edge, EdgeName};
 use crate::live::{Live, Quota};
 use crate::ops::{self, Metrics};
 use crate::rest::{self, RestEdge};
+use crate::viewer::{self, ViewerEdge};
 
 /// The edges of an app on their sockets.
 pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
@@ -38,6 +39,18 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
             limits: configured::game_limits(settings),
         }))
     };
+    let viewers = |stage| {
+        viewer::router(Arc::new(ViewerEdge {
+            core: Arc::clone(&app.core),
+            stage,
+            live: Arc::clone(&app.live),
+            address: ClientAddress::new(&settings.proxy),
+            per_address: Arc::clone(&per_address),
+            per_extension: Arc::clone(&per_extension),
+            limits: configured::viewer_limits(settings),
+            metrics: app.viewer_metrics.clone(),
+        }))
+    };
     let rest = |stage| {
         let edge = RestEdge {
             core: Arc::clone(&app.core),
@@ -46,7 +59,7 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
             body_bytes_max: settings.limits.rest_body_bytes_max,
         };
         // The REST port accepts the paths of games too (spec 2.1).
-        rest::router(Arc::new(edge), games(stage))
+        rest::router(Arc::new(edge), viewers(stage).merge(games(stage)))
     };
     let router = |name: EdgeName| -> Router {
         match name {

@@ -3,6 +3,7 @@
 mod configured;
 mod demo;
 mod edges;
+mod ended;
 
 use std::io;
 use std::sync::Arc;
@@ -15,13 +16,13 @@ use tokio::task::JoinSet;
 pub use configured::{core_options, live_limits};
 pub use demo::{DEMO_CLIENT_ID, Demo};
 
-use crate::events::Pump;
-use crate::gamelink;
+use crate::events::{Pump, ViewerMetrics, Viewers};
 use crate::listen::{self, Bound, ConnectionLimits};
 use crate::live::Live;
 use crate::ops::{MeteredStore, Metrics, Readiness};
 use crate::settings::Settings;
 use crate::shutdown::{Outcome, Shutdown};
+use crate::viewer::{PusherWay, SocketWay};
 
 /// How often expired records are removed.
 const SWEEP_MS: u64 = 10_000;
@@ -78,6 +79,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     readiness: Arc<Readiness>,
+    viewer_metrics: ViewerMetrics,
 }
 
 impl App {
@@ -100,8 +102,18 @@ impl App {
         };
         let core = Core::open(world, core_options(&settings, auto_register)).await?;
         let live = Live::start(Arc::clone(&clock), live_limits(&settings));
+        let viewer_metrics = ViewerMetrics::register(&metrics);
+        let viewers = Viewers::new(
+            // The ways out to viewers (spec 4.1); one more stands here.
+            vec![
+                Arc::new(SocketWay::new(Arc::clone(&live), viewer_metrics.clone())),
+                Arc::new(PusherWay::new(Arc::clone(&live), viewer_metrics.clone())),
+            ],
+            settings.limits.platform_message_bytes_max,
+            viewer_metrics.clone(),
+        );
         let rhythm = configured::poll_rhythm(&settings);
-        let pump = Pump::new(Arc::clone(&core), Arc::clone(&live), rhythm);
+        let pump = Pump::new(Arc::clone(&core), Arc::clone(&live), viewers, rhythm);
         let shutdown = Shutdown::new();
         let ping_ms_max = settings.timeouts.store_ping_ms_max;
         let readiness = Readiness::new(
@@ -122,6 +134,7 @@ impl App {
             clock,
             store,
             readiness,
+            viewer_metrics,
         })
     }
 
@@ -142,10 +155,12 @@ impl App {
         let pump = Arc::clone(&self.pump);
         background.spawn(async move {
             let hear = |notice| match notice {
-                Notice::Ended(ended) => gamelink::end(&core, &live, &ended),
+                Notice::Ended(ended) => ended::close(&core, &live, &ended),
                 notice @ (Notice::Changed(_)
                 | Notice::JsonStoreWritten(_)
+                | Notice::Broadcast(_)
                 | Notice::Poll(_)
+                | Notice::TriviaChanged(_)
                 | Notice::MayHaveChanged) => pump.notice(notice),
             };
             core.run(hear).await;

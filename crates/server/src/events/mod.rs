@@ -2,13 +2,16 @@
 //! `spec 4.3`).
 //!
 //! A notice of a change carries no content. The pump reads the document when it gets to it, so of
-//! many changes in a row the last is told and none before it comes after it.
+//! many changes in a row the last is told and none before it comes after it. What is for viewers
+//! leaves by every [`WayOut`] there is.
 
 mod due;
 mod frames;
 mod polls;
 mod pump;
+mod ways;
 
-pub use frames::{game_topic, viewer_topic};
+pub use frames::game_topic;
 pub use polls::{PollRhythm, all_polls_topic, poll_topic};
 pub use pump::Pump;
+pub use ways::{Audience, Kind, ViewerEvent, ViewerMetrics, Viewers, WayLabel, WayOut};

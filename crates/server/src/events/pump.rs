@@ -4,13 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crowdlink_core::json_store::JsonStoreWritten;
+use crowdlink_core::trivia::TriviaChanged;
 use crowdlink_core::{Core, Notice, Place};
+use crowdlink_protocol::QuestionState;
 use parking_lot::Mutex;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 use super::due::Due;
-use super::frames::{ViewerEvent, game_frame, game_topic};
+use super::frames::{game_frame, game_topic, viewer_event};
 use super::polls::{PollPump, PollRhythm};
+use super::ways::{Audience, Kind, Viewers};
 use crate::live::{Live, SlotKey};
 
 /// Time between two events of one document to viewers (`spec 4.3`).
@@ -25,6 +30,7 @@ const RETRY_MS: u64 = 250;
 pub struct Pump {
     core: Arc<Core>,
     live: Arc<Live>,
+    viewers: Arc<Viewers>,
     due: Mutex<Due>,
     woken: Notify,
     /// What games subscribed to, and the version they heard of last.
@@ -41,12 +47,24 @@ struct Watched {
 
 impl Pump {
     /// A pump at rest; [`Pump::run`] sets it going.
-    pub fn new(core: Arc<Core>, live: Arc<Live>, rhythm: PollRhythm) -> Arc<Self> {
-        let polls = PollPump::new(Arc::clone(&core), Arc::clone(&live), rhythm);
+    pub fn new(
+        core: Arc<Core>,
+        live: Arc<Live>,
+        viewers: Viewers,
+        rhythm: PollRhythm,
+    ) -> Arc<Self> {
+        let viewers = Arc::new(viewers);
+        let polls = PollPump::new(
+            Arc::clone(&core),
+            Arc::clone(&live),
+            Arc::clone(&viewers),
+            rhythm,
+        );
         Arc::new(Self {
             polls: Arc::new(polls),
             core,
             live,
+            viewers,
             due: Mutex::default(),
             woken: Notify::new(),
             watched: Mutex::default(),
@@ -76,7 +94,9 @@ impl Pump {
     pub fn notice(&self, notice: Notice) {
         match notice {
             Notice::Changed(changed) => self.mark([changed.place]),
-            Notice::JsonStoreWritten(written) => self.tell_written(&written),
+            Notice::JsonStoreWritten(written) => self.tell_written(written),
+            Notice::Broadcast(broadcast) => self.viewers.pass_on(broadcast),
+            Notice::TriviaChanged(changed) => self.tell_trivia(changed),
             Notice::MayHaveChanged => {
                 let places: Vec<Place> = self.watched.lock().told.keys().cloned().collect();
                 self.mark(places);
@@ -170,37 +190,78 @@ impl Pump {
     }
 
     async fn tell_viewers(&self, place: &Place) {
+        let Some((audience, name)) = viewer_event(place) else {
+            return;
+        };
         // Cheaper than reading: most places have nobody who listens.
-        if !self.has_viewers(place) {
+        if !self.viewers.want(&audience) {
             return;
         }
         let snapshot = match self.core.read_document(place).await {
             Ok(snapshot) => snapshot,
             Err(error) => return self.later(place.clone(), &error),
         };
-        match ViewerEvent::document(place, &snapshot.json) {
-            Ok(Some(event)) => {
-                let slot = SlotKey::of((&event.topic, &event.name));
-                self.live
-                    .hub()
-                    .publish_latest(&event.topic, slot, &event.frame);
-            }
-            Ok(None) => {}
+        match serde_json::from_slice::<&RawValue>(&snapshot.json) {
+            Ok(document) => self.tell(audience, name, document, Kind::State),
             Err(error) => tracing::error!(%error, "an event could not be encoded"),
         }
     }
 
-    fn has_viewers(&self, place: &Place) -> bool {
-        super::frames::viewer_topic_of(place)
-            .is_some_and(|topic| self.live.hub().subscribers(&topic) > 0)
+    fn tell_written(&self, written: JsonStoreWritten) {
+        let JsonStoreWritten {
+            stage,
+            client_id,
+            channel,
+            id,
+            value,
+        } = written;
+        let audience = Audience {
+            stage,
+            client_id,
+            channel,
+        };
+        let name = format!("json_store_update:{id}");
+        let data = Written {
+            id: &id,
+            value: &value,
+        };
+        self.tell(audience, &name, &data, Kind::Stream);
     }
 
-    fn tell_written(&self, written: &JsonStoreWritten) {
-        match ViewerEvent::json_store(written) {
-            Ok(event) => {
-                self.live.hub().publish(&event.topic, &event.frame);
-            }
-            Err(error) => tracing::error!(%error, "an event could not be encoded"),
+    fn tell_trivia(&self, changed: TriviaChanged) {
+        let TriviaChanged {
+            stage,
+            client_id,
+            id,
+            state,
+            winner,
+        } = changed;
+        let audience = Audience {
+            stage,
+            client_id,
+            channel: None,
+        };
+        let data = TriviaUpdate { id, state, winner };
+        self.tell(audience, "trivia_update", &data, Kind::Stream);
+    }
+
+    fn tell<T: Serialize + ?Sized>(&self, audience: Audience, name: &str, data: &T, kind: Kind) {
+        if let Err(error) = self.viewers.tell(audience, name, data, kind) {
+            tracing::error!(%error, name, "an event could not be encoded");
         }
     }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    id: &'a str,
+    value: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct TriviaUpdate {
+    id: String,
+    state: QuestionState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    winner: Option<String>,
 }

@@ -188,6 +188,13 @@ impl GameConnection {
                 let outcome = Box::pin(self.config(call, &caller, echo, session)).await;
                 answered(outcome, echo, session)
             }
+            Call::Broadcast(call) => {
+                let Some(caller) = self.caller() else {
+                    return unauthenticated(echo, session);
+                };
+                let outcome = Box::pin(self.broadcast(call, &caller, echo, session)).await;
+                answered(outcome, echo, session)
+            }
             Call::Poll(call) => {
                 let Some(caller) = self.caller() else {
                     return unauthenticated(echo, session);

@@ -2,6 +2,7 @@
 //! encode.
 
 mod authenticate;
+mod broadcast;
 mod config;
 mod connection;
 mod poll;
@@ -15,14 +16,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::handler::Handler as _;
-use crowdlink_core::{Core, Ended};
+use crowdlink_core::Core;
 use crowdlink_protocol::{ClientId, Stage};
 
 pub use session::GameTag;
+pub(crate) use session::concerned;
 
 use crate::client_address::ClientAddress;
 use crate::events::Pump;
-use crate::live::{AddressKey, CloseCode, Live, Quota, RequestRate};
+use crate::live::{AddressKey, Live, Quota, RequestRate};
 
 /// What every game's connection of a stage knows.
 #[derive(Debug)]
@@ -59,16 +61,4 @@ pub struct GameLimits {
 /// Takes every path: those of `spec 2.1` lead to a connection, the others to a 404.
 pub fn router(edge: Arc<GameEdge>) -> Router {
     Router::new().fallback_service(upgrade::upgrade.with_state(edge))
-}
-
-/// Tells open connections what has happened to the credentials they rest on.
-pub fn end(core: &Core, live: &Live, ended: &Ended) {
-    live.close_where(
-        |session| session::concerned(core, session, ended),
-        CloseCode::POLICY,
-        match ended {
-            Ended::Revoked(_) | Ended::RevocationsMissed => "revoked",
-            Ended::ExtensionRemoved(_) => "extension removed",
-        },
-    );
 }

@@ -50,7 +50,7 @@ impl GameTag {
 
 /// Whether a notice ends a session. Where it was revoked, the session is told first, if it asked
 /// to be (`spec 2.3`).
-pub(super) fn concerned(core: &Core, session: &Arc<Session>, ended: &Ended) -> bool {
+pub(crate) fn concerned(core: &Core, session: &Arc<Session>, ended: &Ended) -> bool {
     let Some(tag) = session.tag() else {
         return false;
     };

@@ -36,6 +36,14 @@ pub enum Flow {
 
 /// What one kind of connection does. A panic in it closes this connection 1011 and nothing else.
 pub trait Handler: Send + 'static {
+    /// What a peer is told in place of a code, where its protocol has codes of its own.
+    fn close_code(code: CloseCode) -> CloseCode
+    where
+        Self: Sized,
+    {
+        code
+    }
+
     /// The connection is open; nothing was read yet.
     fn opened(&mut self, session: &Arc<Session>) {
         let _ = session;
@@ -355,7 +363,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let stream = TcpStream::connect(addr).await.unwrap();
-        let session = Session::new(live, stream.into(), addr, 1);
+        let session = Session::new(live, stream.into(), addr, 1, Deaf::close_code);
         let task = Connection::new(session, Deaf, &[]).run();
         let (task, session) = (size_of_val(&task), size_of::<Session>());
         assert!(task <= TASK_BYTES_MAX, "{task}");

@@ -229,8 +229,9 @@ impl Session {
         self.out.lock().busy = true;
     }
 
-    /// Holds answers back while more messages are at hand.
-    pub(super) fn cork(&self, corked: bool) {
+    /// Holds answers back while more messages are at hand, or from one step of a handler to the
+    /// next: what is sent meanwhile by whomever comes after them.
+    pub(crate) fn cork(&self, corked: bool) {
         self.out.lock().corked = corked;
     }
 

@@ -72,7 +72,7 @@ impl Live {
         handler: H,
     ) -> Arc<Session> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let session = Session::new(Arc::clone(self), io.into(), peer, id);
+        let session = Session::new(Arc::clone(self), io.into(), peer, id, H::close_code);
         self.sessions.fetch_add(1, Ordering::AcqRel);
         if let Some(roster) = self.roster(&session) {
             let seat = roster.lock().join(Arc::clone(&session));

@@ -76,6 +76,15 @@ impl Frame {
         Ok(Self(Bytes::from(bytes).slice(start..)))
     }
 
+    /// Several messages as one: nothing else that is sent comes between them.
+    pub fn sequence(messages: &[Self]) -> Self {
+        if let [only] = messages {
+            return only.clone();
+        }
+        let whole: Vec<u8> = messages.iter().flat_map(|m| m.0.iter().copied()).collect();
+        Self(whole.into())
+    }
+
     /// A binary message.
     pub fn binary(payload: &[u8]) -> Self {
         Self::whole(Opcode::Binary, payload)

@@ -108,6 +108,15 @@ impl Hub {
         true
     }
 
+    /// The topics a session is subscribed to.
+    pub fn topics_of(&self, session: &Session) -> Vec<Arc<str>> {
+        let own = session.subscriptions().lock();
+        own.topics
+            .iter()
+            .map(|(topic, _)| Arc::clone(&topic.name))
+            .collect()
+    }
+
     /// Ends all subscriptions of a session, which may subscribe again.
     pub fn unsubscribe_all(&self, session: &Session) {
         let topics = std::mem::take(&mut session.subscriptions().lock().topics);

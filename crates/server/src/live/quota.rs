@@ -107,6 +107,13 @@ pub struct Permit<K: Clone + Eq + Hash> {
     key: K,
 }
 
+impl<K: Clone + Eq + Hash> Permit<K> {
+    /// Under which key the place is taken.
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+}
+
 impl<K: Clone + Eq + Hash> Drop for Permit<K> {
     fn drop(&mut self) {
         self.quota.release(&self.key);

@@ -55,6 +55,8 @@ pub struct Session {
     message_bytes_max: AtomicUsize,
     pub(super) seat: AtomicU32,
     peer: SocketAddr,
+    /// What the peer is told in place of a code.
+    told: fn(CloseCode) -> CloseCode,
     /// The alarm has come and the handler has not heard of it.
     pub(super) alarmed: AtomicBool,
     /// To be dropped without further ado.
@@ -62,7 +64,13 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(live: Arc<Live>, io: Io, peer: SocketAddr, id: u64) -> Arc<Self> {
+    pub(super) fn new(
+        live: Arc<Live>,
+        io: Io,
+        peer: SocketAddr,
+        id: u64,
+        told: fn(CloseCode) -> CloseCode,
+    ) -> Arc<Self> {
         let now_ms = live.clock().monotonic_ms();
         let first_ping_ms = live.limits().ping_interval_ms;
         // Many clients come back at once after a restart: do not ping them all at once for ever.
@@ -81,6 +89,7 @@ impl Session {
             message_bytes_max: AtomicUsize::new(live.limits().message_bytes_max),
             seat: AtomicU32::new(u32::MAX),
             peer,
+            told,
             alarmed: AtomicBool::new(false),
             killed: AtomicBool::new(false),
             live,
@@ -121,7 +130,7 @@ impl Session {
     /// Closes the session: what waits is sent, then the close frame; the peer has a bounded time
     /// to answer. Further closes do nothing.
     pub fn close(self: &Arc<Self>, code: CloseCode, reason: &str) {
-        self.begin_close(code, reason, CloseReason::Here(code));
+        self.begin_close((self.told)(code), reason, CloseReason::Here(code));
     }
 
     /// As [`Session::close`], but a message that is being handled is answered before.

@@ -3,6 +3,7 @@
 mod answer;
 mod authorized;
 mod body;
+mod broadcast;
 mod config;
 mod cors;
 mod document;
@@ -16,6 +17,7 @@ mod polls;
 mod query;
 mod state;
 mod tokens;
+mod trivia;
 
 use std::sync::Arc;
 
@@ -67,7 +69,9 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(state::routes())
         .merge(config::routes())
         .merge(json_store::routes())
+        .merge(broadcast::routes())
         .merge(polls::routes())
+        .merge(trivia::routes())
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.

@@ -196,11 +196,24 @@ table! {
         polls_per_channel_max: usize = 1_000, "polls", in 1..=10_000;
         /// Polls of one extension (`global`).
         polls_per_extension_max: usize = 1_000, "polls", in 1..=10_000;
+        /// Questions of a contest (trivia).
+        trivia_questions_max: usize = 64, "questions", in 1..=64;
+        /// Options of a question of a contest.
+        trivia_options_max: usize = 64, "options", in 1..=64;
+        /// Teams of a contest: channels whose viewers take part.
+        trivia_teams_max: usize = 10_000, "teams", in 1..=20_000;
+        /// Name, and short name, of a question or an option of a contest.
+        trivia_name_bytes_max: usize = 256, "bytes", in 1..=1_024;
+        /// Description of a question or an option of a contest.
+        trivia_description_bytes_max: usize = 1_024, "bytes", in 1..=4_096;
+        /// Address of the image of a question or an option of a contest.
+        trivia_image_bytes_max: usize = 2_048, "bytes", in 1..=4_096;
         /// Broadcast: the whole message text.
         broadcast_bytes_max: usize = 81_920, "bytes", in 1..=1_048_576;
         /// `data` of a game's broadcast.
         broadcast_data_bytes_max: usize = 8_192, "bytes", in 1..=1_048_576;
-        /// One message to the platform, compressed and split. The platform takes 5,120.
+        /// One message to viewers: what is not shorter is compressed, and split where it must be.
+        /// The platform takes 5,120.
         platform_message_bytes_max: usize = 5_000, "bytes", in 512..=5_120;
         /// Subscriptions of one connection.
         subscriptions_per_connection_max: usize = 1_000, "subscriptions", in 1..=100_000;
@@ -302,6 +315,12 @@ table! {
         request_body_ms_max: u64 = 30_000, "ms", in 1..=PAUSE_MS_MAX;
         /// For a game to authenticate: a person is typing a PIN. Then it is closed with 1008.
         game_authentication_ms_max: u64 = 600_000, "ms", in 1..=DAY_MS;
+        /// For the token of a viewer's socket. Then it is closed with 1008.
+        viewer_authorization_ms_max: u64 = 10_000, "ms", in 1..=PAUSE_MS_MAX;
+        /// For a message on a Pusher connection before it is asked for a sign of life.
+        pusher_activity_ms: u64 = 120_000, "ms", in 1_000..=PAUSE_MS_MAX;
+        /// For that sign of life. Then it is closed with 4201.
+        pusher_pong_ms_max: u64 = 30_000, "ms", in 1_000..=PAUSE_MS_MAX;
         /// Between two pings of a WebSocket.
         socket_ping_ms: u64 = 30_000, "ms", in 1..=PAUSE_MS_MAX;
         /// For a sign of life on a WebSocket. Then it is dropped.

@@ -96,6 +96,13 @@ async fn a_session_of_a_shipped_client_goes_as_the_frames_tell() {
     ))
     .await;
     assert_next_is(&mut game, "authenticate_jwt.answer").await;
+    for name in ["broadcast", "broadcast_message", "broadcast_ids"] {
+        game.send_text(&golden(&format!("{name}.request"))).await;
+        assert_next_is(&mut game, &format!("{name}.answer")).await;
+    }
+    game.send_text(r#"{"action":"broadcast","params":{"request_id":24},"data":{"data":1}}"#)
+        .await;
+    assert_next_is(&mut game, "broadcast_no_topic.error").await;
     game.send_text(r#"{"action":"jump","params":{"request_id":3,"target":"over"}}"#)
         .await;
     assert_next_is(&mut game, "unknown_action.error").await;

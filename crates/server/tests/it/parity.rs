@@ -170,3 +170,38 @@ async fn rest_and_games_do_the_same() {
         }
     }
 }
+
+#[tokio::test]
+async fn rest_and_games_broadcast_the_same() {
+    let server = Server::start().await;
+    let mut viewer = Viewer::of(&server, Some(OWNER)).await;
+    let page = server.page("broadcaster", OWNER).await;
+    let (mut game, _) = server.paired_game(OWNER).await;
+    for (data, fits) in [
+        (json!({ "a": [1.0, null], "t": "ä\u{0}" }), true),
+        (json!("x".repeat(6_000)), true),
+        (json!({ "deep": nested(64) }), false),
+    ] {
+        let body = json!({ "target": "broadcast", "event": "e", "data": data });
+        let over_rest = page.post("/v1/e/broadcast", &body).await;
+        let by_game = game
+            .call("broadcast", "", json!({ "topic": "e", "data": data }))
+            .await;
+        if fits {
+            over_rest.ok();
+            assert_eq!(by_game["data"], json!({ "ok": true }));
+            let (first, second) = (viewer.told().await, viewer.told().await);
+            assert_eq!(first, second);
+        } else {
+            let reason = over_rest.json()["reason"].clone();
+            let error = &by_game["errors"][0];
+            assert_eq!((&error["number"], &error["detail"]), (&json!(400), &reason));
+        }
+    }
+    viewer.socket.heartbeat().await;
+}
+
+fn nested(depth: usize) -> Value {
+    let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    serde_json::from_str(&text).unwrap()
+}

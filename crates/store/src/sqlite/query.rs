@@ -38,17 +38,43 @@ pub(super) fn get(
         .map_err(unavailable)
 }
 
+/// A read transaction: what is read in it is of one moment. Its statements are kept prepared, where
+/// those of the library's transactions are parsed each time.
+struct Snapshot<'a>(&'a Connection);
+
+impl<'a> Snapshot<'a> {
+    fn begin(connection: &'a Connection) -> Result<Self, rusqlite::Error> {
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        let ended = self
+            .0
+            .prepare_cached("COMMIT")
+            .and_then(|mut statement| statement.execute([]));
+        if let Err(error) = ended {
+            tracing::error!(%error, "a read transaction could not be ended");
+        }
+    }
+}
+
 /// Several statements in one read transaction, hence one snapshot.
 pub(super) fn get_many(
     connection: &Connection,
     now_ms: i64,
     keys: &[String],
 ) -> Result<Vec<Option<Record>>, StoreError> {
-    let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
+    if let [key] = keys {
+        return Ok(vec![get(connection, now_ms, key)?]);
+    }
+    let _snapshot = Snapshot::begin(connection).map_err(unavailable)?;
     let mut answer = bounds::Answer::default();
     let mut records = Vec::with_capacity(keys.len());
     for key in keys {
-        let record = get(&snapshot, now_ms, key)?;
+        let record = get(connection, now_ms, key)?;
         answer.add(record.as_ref().map_or(0, |record| record.value.len()))?;
         records.push(record);
     }

@@ -19,8 +19,8 @@ use tokio::sync::Notify;
 pub use track::PollRhythm;
 use track::{Now, Track};
 
-use super::frames::{ViewerEvent, viewer_topic};
-use crate::live::{Frame, Live, SlotKey};
+use super::ways::{Audience, Kind, Viewers};
+use crate::live::{Frame, Live};
 
 /// Polls read at the same time.
 const READING_MAX: usize = 16;
@@ -53,6 +53,7 @@ fn game_topics(place: &PollPlace) -> Vec<String> {
 pub struct PollPump {
     core: Arc<Core>,
     live: Arc<Live>,
+    viewers: Arc<Viewers>,
     rhythm: PollRhythm,
     tracked: Mutex<Tracked>,
     woken: Notify,
@@ -94,10 +95,16 @@ impl Tracked {
 }
 
 impl PollPump {
-    pub(super) fn new(core: Arc<Core>, live: Arc<Live>, rhythm: PollRhythm) -> Self {
+    pub(super) fn new(
+        core: Arc<Core>,
+        live: Arc<Live>,
+        viewers: Arc<Viewers>,
+        rhythm: PollRhythm,
+    ) -> Self {
         Self {
             core,
             live,
+            viewers,
             rhythm,
             tracked: Mutex::default(),
             woken: Notify::new(),
@@ -156,8 +163,7 @@ impl PollPump {
 
     fn is_heard(&self, place: &PollPlace) -> bool {
         let hub = self.live.hub();
-        let viewers = viewer_topic(place.stage, &place.client_id, place.channel.as_deref());
-        hub.subscribers(&viewers) > 0
+        self.viewers.want(&audience(place))
             || game_topics(place)
                 .iter()
                 .any(|topic| hub.subscribers(topic) > 0)
@@ -278,17 +284,17 @@ impl PollPump {
 
     fn tell_viewers(&self, place: &PollPlace, poll: &PollSnapshot, update: bool, votes: bool) {
         if update {
-            self.tell_viewers_of(place, "poll_update", &poll.report, false);
+            self.tell_viewers_of(place, "poll_update", &poll.report, Kind::Stream);
         }
         if votes {
             let data = json!({ "id": place.id, "stats": poll.numbers });
-            self.tell_viewers_of(place, "vote_update", &data, true);
+            self.tell_viewers_of(place, "vote_update", &data, Kind::State);
         }
     }
 
     fn tell_deleted(&self, place: &PollPlace) {
         let data = json!({ "topic_id": place.id, "deleted": true });
-        self.tell_viewers_of(place, "poll_update", &data, false);
+        self.tell_viewers_of(place, "poll_update", &data, Kind::Stream);
     }
 
     fn tell_viewers_of<T: serde::Serialize>(
@@ -296,21 +302,20 @@ impl PollPump {
         place: &PollPlace,
         name: &str,
         data: &T,
-        only_latest: bool,
+        kind: Kind,
     ) {
-        let channel = place.channel.as_deref();
         let name = format!("{name}:{}", place.id);
-        match ViewerEvent::new(place.stage, &place.client_id, channel, name, data) {
-            Ok(event) if only_latest => {
-                let slot = SlotKey::of((&event.topic, &event.name));
-                self.live
-                    .hub()
-                    .publish_latest(&event.topic, slot, &event.frame);
-            }
-            Ok(event) => {
-                self.live.hub().publish(&event.topic, &event.frame);
-            }
-            Err(error) => tracing::error!(%error, "an event could not be encoded"),
+        if let Err(error) = self.viewers.tell(audience(place), &name, data, kind) {
+            tracing::error!(%error, name, "an event could not be encoded");
         }
+    }
+}
+
+/// Whose viewers hear of a poll.
+fn audience(place: &PollPlace) -> Audience {
+    Audience {
+        stage: place.stage,
+        client_id: place.client_id.clone(),
+        channel: place.channel.clone(),
     }
 }

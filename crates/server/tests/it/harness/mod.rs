@@ -4,7 +4,9 @@ mod frame_rules;
 mod game;
 mod http;
 mod jwt;
+mod listener;
 pub mod program;
+mod pusher;
 mod viewer;
 
 use std::net::SocketAddr;
@@ -24,7 +26,9 @@ use tokio::task::JoinHandle;
 pub use game::{Game, Incoming, refusal};
 pub use http::{Answer, Http};
 pub use jwt::{claims, payload, sign, sign_with_header};
-pub use viewer::Viewer;
+pub use listener::Listener;
+pub use pusher::{PUSHER_PATH, Pusher, channel_name};
+pub use viewer::{Told, Viewer};
 
 /// When tests begin (Unix ms): a whole second, for tokens count in those.
 pub const START_MS: i64 = 1_700_000_000_000;
@@ -157,12 +161,17 @@ impl Server {
     /// The sandbox, as a page of the test extension: with a token of a role in a channel, got by
     /// `authtoken`. The user is 77; a broadcaster is its channel's.
     pub async fn page(&self, role: &str, channel: &str) -> Http {
+        let token = self.token(role, channel, "77").await;
+        self.sandbox().with(EXTENSION, &token)
+    }
+
+    /// A sandbox token of the test extension, got by `authtoken`.
+    pub async fn token(&self, role: &str, channel: &str, user: &str) -> String {
         let body = serde_json::json!({
-            "app_id": EXTENSION, "channel_id": channel, "user_id": "77", "role": role,
+            "app_id": EXTENSION, "channel_id": channel, "user_id": user, "role": role,
         });
         let answer = self.sandbox().post("/v1/e/authtoken", &body).await;
-        let token = answer.ok()["token"].as_str().unwrap().to_owned();
-        self.sandbox().with(EXTENSION, &token)
+        answer.ok()["token"].as_str().unwrap().to_owned()
     }
 
     /// A stage, as a page of the test extension with a token that the platform or a developer

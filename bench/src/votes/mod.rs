@@ -1,0 +1,148 @@
+//! Durable votes a second, over HTTP, with a token each: beside the disk's own rate of fdatasync and
+//! PocketBase inserting under a unique index.
+
+mod disk;
+mod load;
+mod pocketbase;
+mod voters;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use crate::core_use;
+use crate::server::{Server, Wanted};
+use load::{Figures, Load};
+use pocketbase::PocketBase;
+use voters::Voters;
+
+/// Polls where there are many.
+const POLLS: u64 = 100;
+/// Connections of each measurement.
+const CONNECTIONS: [usize; 2] = [64, 512];
+
+#[derive(Args)]
+pub(crate) struct VotesArguments {
+    /// The program `pocketbase`; left out, it is not measured
+    #[arg(long)]
+    pocketbase: Option<PathBuf>,
+    /// Length of one measurement, in seconds
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// How often to measure each, in turns
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+}
+
+/// Who votes for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Voting {
+    /// Everybody once, on one poll.
+    OnePoll,
+    /// Everybody once, on a hundred polls.
+    ManyPolls,
+    /// The same voters again and again, each time for something else.
+    ChangingMinds,
+}
+
+impl Voting {
+    const ALL: [Self; 3] = [Self::OnePoll, Self::ManyPolls, Self::ChangingMinds];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::OnePoll => "one poll",
+            Self::ManyPolls => "100 polls",
+            Self::ChangingMinds => "changing minds",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    rounds: Vec<Figures>,
+}
+
+/// Measures and prints each round and the medians. The servers run on one core, the load on another.
+pub(crate) fn run(program: &Path, arguments: &VotesArguments) -> Result<()> {
+    let (for_servers, for_load) = core_use::two()?;
+    core_use::stay_on(for_servers)?;
+    let secret = voters::SECRET_BASE64;
+    let wanted = Wanted {
+        edge: "production-rest",
+        tokens: 0,
+        secret: Some(secret),
+        flags: &[
+            "--rates-rest-requests-per-s-max=1000000",
+            "--rates-rest-requests-burst-max=1000000",
+            "--rates-votes-per-s-max=1000000",
+            "--rates-votes-burst-max=1000000",
+        ],
+    };
+    let server = Server::start(program, &wanted)?;
+    let pocketbase = arguments.pocketbase.as_deref();
+    let pocketbase = pocketbase.map(PocketBase::start).transpose()?;
+    core_use::stay_on(for_load)?;
+    let time = Duration::from_secs(arguments.seconds);
+    let voters = Voters::new(server.address)?;
+    let mut rows: Vec<Row> = Vec::new();
+    let mut syncs = Vec::new();
+    for round in 1..=arguments.rounds {
+        syncs.push(disk::syncs_per_s(Duration::from_secs(1))?);
+        for connections in CONNECTIONS {
+            let load = |requests| Load {
+                requests,
+                connections,
+                time,
+            };
+            for voting in Voting::ALL {
+                let name = format!("crowdlink, {}, {connections} connections", voting.name());
+                let requests = voters.requests(voting, round, connections);
+                let figures = load(requests).run(server.address, server.id())?;
+                note(&mut rows, round, name, figures);
+            }
+            if let Some(peer) = &pocketbase {
+                let name = format!("pocketbase, insert, {connections} connections");
+                let figures = load(peer.requests()).run(peer.address, peer.id())?;
+                note(&mut rows, round, name, figures);
+            }
+        }
+    }
+    conclude(&rows, &mut syncs)
+}
+
+fn note(rows: &mut Vec<Row>, round: u32, name: String, figures: Figures) {
+    println!("round {round}: {name}: {figures}");
+    if let Some(row) = rows.iter_mut().find(|row| row.name == name) {
+        row.rounds.push(figures);
+    } else {
+        let rounds = vec![figures];
+        rows.push(Row { name, rounds });
+    }
+}
+
+/// Prints the medians, and each as a ratio to the peers of the same run.
+fn conclude(rows: &[Row], syncs: &mut [f64]) -> Result<()> {
+    syncs.sort_by(f64::total_cmp);
+    let sync = *syncs.get(syncs.len() / 2).context("no rounds")?;
+    println!("\nmedian: fdatasync: {sync:.0}/s");
+    for row in rows {
+        let figures = Figures::median(&row.rounds)?;
+        let mut line = format!("median: {}: {figures}", row.name);
+        write!(line, "; {:.1} x fdatasync", figures.per_s / sync)?;
+        let connections = row.name.rsplit(", ").next().unwrap_or_default();
+        let peer = rows
+            .iter()
+            .find(|peer| peer.name.starts_with("pocketbase") && peer.name.ends_with(connections));
+        if let Some(peer) = peer.filter(|peer| peer.name != row.name) {
+            let theirs = Figures::median(&peer.rounds)?;
+            write!(line, ", {:.1} x PocketBase", figures.per_s / theirs.per_s)?;
+        }
+        println!("{line}");
+    }
+    Ok(())
+}
