@@ -111,11 +111,12 @@ impl Polls {
         let opening = loaded.head.is_none();
         let mut draft = self.draft(place, loaded, ballots);
         let counted: Counted = draft.apply(batch);
-        if from_memory && counted.iter().any(Result::is_err) {
-            // Refused for what the store holds, not for what memory believed.
+        let changed = draft.ballots.values().any(Drafted::is_changed);
+        if from_memory && (!changed || counted.iter().any(Result::is_err)) {
+            // Only a commit checks what memory believed: refusals, and that nothing changes, are
+            // for what the store holds.
             return Ok(None);
         }
-        let changed = draft.ballots.values().any(Drafted::is_changed);
         let mut total = loaded.others.clone();
         total.merge(&draft.own);
         let numbers = Arc::new(total.statistics());

@@ -155,8 +155,13 @@ async fn open(world: &World, numbers: [u32; 2]) -> [Arc<Core>; 2] {
         ..CoreOptions::default()
     };
     let [one, other] = numbers;
-    let one = Core::open(world.clone(), options(one)).await.unwrap();
-    let other = Core::open(world.clone(), options(other)).await.unwrap();
+    // A bus of its own each: votes must be right where no word comes from other nodes.
+    let alone = || World {
+        bus: Arc::new(LocalBus::new()),
+        ..world.clone()
+    };
+    let one = Core::open(alone(), options(one)).await.unwrap();
+    let other = Core::open(alone(), options(other)).await.unwrap();
     [one, other]
 }
 

@@ -192,3 +192,20 @@ async fn a_vote_that_is_answered_before_the_delete_is_gone() {
         );
     }
 }
+
+/// The clock stands still, so that the vote is the same to the ms.
+#[tokio::test]
+async fn the_same_vote_after_a_delete_on_another_node_counts() {
+    for numbers in [[0, 1], [0, 0]] {
+        let nodes = Nodes::in_memory(1, numbers).await;
+        let owner = broadcaster(&nodes.cores[1]).await;
+        nodes.vote(0, 1, (5, 1)).await.unwrap();
+        nodes.vote(0, 2, (5, 1)).await.unwrap();
+        polls::delete(&nodes.cores[1], &owner, None, POLL)
+            .await
+            .unwrap();
+        let told = nodes.vote(0, 1, (5, 1)).await.unwrap();
+        assert_eq!((told.numbers.count, told.vote), (1, Some(5)));
+        assert_eq!(nodes.read(1, 1).await, told);
+    }
+}
