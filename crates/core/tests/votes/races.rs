@@ -209,3 +209,30 @@ async fn the_same_vote_after_a_delete_on_another_node_counts() {
         assert_eq!(nodes.read(1, 1).await, told);
     }
 }
+
+/// Who votes on both nodes at once is told numbers of one moment by both.
+#[tokio::test]
+async fn answers_are_of_one_moment_where_a_voter_is_on_two_nodes() {
+    for seed in 0..60 {
+        let nodes = Arc::new(Nodes::in_memory(seed, [0, 1]).await);
+        nodes.set_faults(SLOW);
+        let mut voting = JoinSet::new();
+        for task in 0..6 {
+            let nodes = Arc::clone(&nodes);
+            voting.spawn(async move {
+                for turn in 0..10 {
+                    let value = i64::try_from((turn * 3 + task) % 8).unwrap();
+                    let voted = nodes.vote(task % 2, task / 2, (value, 1)).await;
+                    // Both may be in each other's way too often.
+                    let Ok(voted) = voted else { continue };
+                    let numbers = &voted.numbers;
+                    assert!(
+                        agree(numbers) && (1..=3).contains(&numbers.count),
+                        "{numbers:?}"
+                    );
+                }
+            });
+        }
+        voting.join_all().await;
+    }
+}
