@@ -83,3 +83,4 @@ mod user_info;
 mod viewer_events;
 mod viewer_socket;
 mod viewer_socket_limits;
+mod votes;
