@@ -7,15 +7,20 @@ use crowdlink_protocol::{ClientId, Stage};
 use futures::FutureExt as _;
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
+use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
+use crate::combine::Combiner;
+use crate::datastream::{self, Streamed};
 use crate::error::Error;
 use crate::guess::Guesses;
 use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
+use crate::matchmaking::{self, Joined};
 use crate::presence::Presence;
+use crate::purchases::{self, Purchased, Settled};
 use crate::rate::Rates;
 use crate::registry::{self, AddExtension, Extension, Registry};
 use crate::shared::{CHANGED_TOPIC, Changed, Place, SharedDocuments, Snapshot};
@@ -56,6 +61,7 @@ pub struct Core {
     pub(crate) presence: Presence,
     pub(crate) shared: Arc<SharedDocuments>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
+    pub(crate) tills: Arc<Combiner<purchases::Operation, purchases::Outcome>>,
 }
 
 /// Figures for operators.
@@ -78,6 +84,14 @@ pub enum Notice {
     Changed(Changed),
     /// A value of the JSON store was written: tell the viewers.
     JsonStoreWritten(JsonStoreWritten),
+    /// A viewer sent something to the game.
+    Streamed(Streamed),
+    /// Something was bought: tell the games.
+    Purchased(Purchased),
+    /// A purchase is settled.
+    Settled(Settled),
+    /// A viewer wants to play: tell the games.
+    Joined(Joined),
     /// Word of some changes was lost: look at everything that is subscribed.
     MayHaveChanged,
 }
@@ -118,6 +132,7 @@ impl Core {
             askers: Askers::new(),
             presence: Presence::default(),
             known_users: Arc::new(Cache::new(KNOWN_USERS_MAX)),
+            tills: Combiner::new(),
         });
         tokens::catch_up(&core, 0).await?;
         Ok(core)
@@ -249,6 +264,10 @@ impl Core {
                 let written = serde_json::from_slice(&message.payload).ok()?;
                 Some(Heard::Notice(Notice::JsonStoreWritten(written)))
             }
+            datastream::TOPIC => told(message, Notice::Streamed),
+            purchases::PURCHASED_TOPIC => told(message, Notice::Purchased),
+            purchases::SETTLED_TOPIC => told(message, Notice::Settled),
+            matchmaking::TOPIC => told(message, Notice::Joined),
             _ => None,
         }
     }
@@ -325,6 +344,12 @@ impl Core {
             self.rates.tidy();
         }
     }
+}
+
+/// What a message tells, as a notice; `None` where it is none.
+fn told<T: DeserializeOwned>(message: &Message, notice: impl Fn(T) -> Notice) -> Option<Heard> {
+    let told = serde_json::from_slice(&message.payload).ok()?;
+    Some(Heard::Notice(notice(told)))
 }
 
 /// Whom a rate counts: stage, extension and voter identity.

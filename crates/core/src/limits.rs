@@ -113,6 +113,10 @@ pub struct Limits {
     pub extension_viewer_bytes_max: usize,
     /// A value of the JSON store, minified.
     pub json_store_bytes_max: usize,
+    /// What a viewer sends to the game, minified.
+    pub datastream_bytes_max: usize,
+    /// What a viewer says who wants to play, minified.
+    pub matchmaking_bytes_max: usize,
     /// A value to accumulate, minified.
     pub accumulate_bytes_max: usize,
     /// Entries of one answer of accumulate.
@@ -163,6 +167,8 @@ impl Default for Limits {
             viewer_bytes_max: 32 * 1_024,
             extension_viewer_bytes_max: 32 * 1_024,
             json_store_bytes_max: 2_048,
+            datastream_bytes_max: 8_192,
+            matchmaking_bytes_max: 1_024,
             accumulate_bytes_max: 256,
             accumulate_entries_max: 10_000,
             rank_key_bytes_max: 256,

@@ -7,6 +7,7 @@ mod bounds;
 mod call;
 mod claims;
 mod envelope;
+mod games;
 mod ids;
 mod path;
 mod reply;
@@ -16,11 +17,15 @@ mod stage;
 
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
-    Authenticate, Call, CallError, ConfigCall, ConfigTopic, Credential, Json, ReadableConfig,
-    StateCall, StateTopic,
+    ActionStateCall, Authenticate, Call, CallError, ConfigCall, ConfigTopic, Credential,
+    DatastreamCall, DropsCall, GatewayCall, Json, MatchmakingCall, PurchaseCall, ReadableConfig,
+    RefundOf, StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
+pub use games::{
+    CandidateItem, DropItem, Entries, StreamBatch, StreamItem, TransactionItem, Transactions,
+};
 pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
 pub use path::{SocketPath, SocketPathError, Version};
 pub use reply::{ErrorItem, Meta, encode_data, encode_errors, encode_event};

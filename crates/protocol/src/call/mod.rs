@@ -3,11 +3,21 @@
 mod authenticate;
 mod config;
 mod data;
+mod datastream;
+mod drops;
+mod gateway;
+mod matchmaking;
+mod purchases;
 mod state;
 
 pub use authenticate::{Authenticate, Credential};
 pub use config::{ConfigCall, ConfigTopic, ReadableConfig};
 pub use data::Json;
+pub use datastream::DatastreamCall;
+pub use drops::DropsCall;
+pub use gateway::{ActionStateCall, GatewayCall};
+pub use matchmaking::MatchmakingCall;
+pub use purchases::{PurchaseCall, RefundOf};
 pub use state::{StateCall, StateTopic};
 
 use crate::envelope::Request;
@@ -25,6 +35,16 @@ pub enum Call<'a> {
     State(StateCall<'a>),
     /// Configuration (`spec 2.5`).
     Config(ConfigCall<'a>),
+    /// What viewers send (`spec 2.8`).
+    Datastream(DatastreamCall),
+    /// Purchases (`spec 2.9`).
+    Purchases(PurchaseCall<'a>),
+    /// Viewers who want to play (`spec 2.11`).
+    Matchmaking(MatchmakingCall<'a>),
+    /// Drops (`spec 2.12`).
+    Drops(DropsCall<'a>),
+    /// Actions and metadata (`spec 2.13`).
+    Gateway(GatewayCall<'a>),
 }
 
 /// How much of an unknown name a refusal repeats, in characters: a frame of ours must not outgrow
@@ -75,6 +95,25 @@ impl<'a> Call<'a> {
                 Some(call) => Ok(Self::Config(call)),
                 None => Err(unknown(request)),
             },
+            (_, "datastream") => DatastreamCall::parse(request)?
+                .map(Self::Datastream)
+                .ok_or_else(|| unknown(request)),
+            (_, "twitchPurchaseBits"
+                | "transaction_complete"
+                | "transaction_completed"
+                | "twitchBitsPurchase"
+                | "transaction") => PurchaseCall::parse(request)?
+                .map(Self::Purchases)
+                .ok_or_else(|| unknown(request)),
+            (_, "matchmaking") => MatchmakingCall::parse(request)?
+                .map(Self::Matchmaking)
+                .ok_or_else(|| unknown(request)),
+            (_, "drops") => DropsCall::parse(request)?
+                .map(Self::Drops)
+                .ok_or_else(|| unknown(request)),
+            (_, "gatewayActions" | "gatewayActionState" | "gameMetadata") => GatewayCall::parse(request)?
+                .map(Self::Gateway)
+                .ok_or_else(|| unknown(request)),
             _ => Err(unknown(request)),
         }
     }

@@ -40,6 +40,8 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             viewer_bytes_max: settings.limits.viewer_document_bytes_max,
             extension_viewer_bytes_max: settings.limits.extension_viewer_document_bytes_max,
             json_store_bytes_max: settings.limits.json_store_value_bytes_max,
+            datastream_bytes_max: settings.limits.datastream_bytes_max,
+            matchmaking_bytes_max: settings.limits.matchmaking_bytes_max,
             accumulate_bytes_max: settings.limits.accumulate_value_bytes_max,
             accumulate_entries_max: settings.limits.accumulate_page_entries_max,
             rank_key_bytes_max: settings.limits.rank_key_bytes_max,
