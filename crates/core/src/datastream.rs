@@ -30,12 +30,7 @@ pub struct Streamed {
 }
 
 /// Sends an object to the games of a channel, on every node, in the order of these calls.
-pub fn send(
-    core: &Core,
-    caller: &Caller,
-    channel: Option<&str>,
-    json: &[u8],
-) -> Result<(), Error> {
+pub fn send(core: &Core, caller: &Caller, channel: Option<&str>, json: &[u8]) -> Result<(), Error> {
     let channel = caller.channel(channel)?.to_owned();
     let event = object(core, json, core.limits.datastream_bytes_max)?;
     let streamed = Streamed {
@@ -53,11 +48,7 @@ pub fn send(
 }
 
 /// A JSON object within a bound, minified.
-pub(crate) fn object(
-    core: &Core,
-    json: &[u8],
-    bytes_max: usize,
-) -> Result<Box<RawValue>, Error> {
+pub(crate) fn object(core: &Core, json: &[u8], bytes_max: usize) -> Result<Box<RawValue>, Error> {
     let bounds = Bounds {
         bytes_max,
         depth_max: core.limits.json_depth_max,

@@ -122,7 +122,10 @@ mod tests {
         assert_eq!(draft.written("a"), None);
         assert!(draft.get::<u32>("c").is_err());
         // The record that was only read is guarded too.
-        store.commit(Commit::new().put("a", "1", None)).await.unwrap();
+        store
+            .commit(Commit::new().put("a", "1", None))
+            .await
+            .unwrap();
         let refused = store.commit(draft.into_commit().unwrap()).await;
         assert!(matches!(refused, Err(StoreError::Conflict { key }) if key == "a"));
         let mut draft = Draft::load(&*store, keys()).await.unwrap();

@@ -34,7 +34,8 @@ pub enum Fulfillment {
 impl Fulfillment {
     const ALL: [Self; 2] = [Self::Claimed, Self::Fulfilled];
 
-    const fn as_str(self) -> &'static str {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Claimed => "CLAIMED",
             Self::Fulfilled => "FULFILLED",
@@ -102,7 +103,9 @@ pub async fn upsert(
     caller.require_trusted()?;
     check_count(core, "the body", drops.len())?;
     let named = channel.filter(|channel| !channel.is_empty());
-    let channel = named.or(caller.channel_id.as_deref()).unwrap_or(EVERY_CHANNEL);
+    let channel = named
+        .or(caller.channel_id.as_deref())
+        .unwrap_or(EVERY_CHANNEL);
     let now_ms = core.world.now_ms();
     let mut commit = Commit::new();
     for (index, mut drop) in drops.into_iter().enumerate() {
@@ -138,7 +141,9 @@ pub async fn list(
         }
         for place in [channel, EVERY_CHANNEL] {
             let prefix = key(caller, place, wanted, "");
-            let page = DROPS.scan(store, &prefix, None, DROPS_MAX - found.len()).await?;
+            let page = DROPS
+                .scan(store, &prefix, None, DROPS_MAX - found.len())
+                .await?;
             found.extend(page.into_iter().map(|stored| stored.value));
         }
     }

@@ -67,7 +67,9 @@ pub async fn join(
 ) -> Result<(), Error> {
     let (channel, viewer) = (caller.channel(channel)?, caller.viewer()?);
     let data = object(core, json, core.limits.matchmaking_bytes_max)?;
-    let account = Books::of(caller, channel).account(&core.world, viewer).await?;
+    let account = Books::of(caller, channel)
+        .account(&core.world, viewer)
+        .await?;
     let at_ms = core.world.now_ms();
     let candidate = Candidate {
         data,
@@ -126,7 +128,9 @@ pub async fn clear(core: &Core, caller: &Caller) -> Result<(), Error> {
         let page = store.scan(&prefix, None, REMOVED_AT_ONCE).await?;
         let last = page.len() < REMOVED_AT_ONCE;
         let delete = |commit: Commit, entry: crowdlink_store::Entry| commit.delete(entry.key);
-        store.commit(page.into_iter().fold(Commit::new(), delete)).await?;
+        store
+            .commit(page.into_iter().fold(Commit::new(), delete))
+            .await?;
         if last {
             return Ok(());
         }

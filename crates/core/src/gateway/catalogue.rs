@@ -27,11 +27,15 @@ pub(crate) struct Catalogue {
 }
 
 /// A whole number of coins, however it is written.
-pub(crate) fn coins(value: &Value) -> Option<u64> {
+pub fn coins(value: &Value) -> Option<u64> {
     let number = value.as_u64().or_else(|| {
         let float = value.as_f64().filter(|float| float.fract() == 0.0)?;
         // Exact: it is whole, and small enough.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "see above")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "see above"
+        )]
         (0.0..=9_007_199_254_740_992.0)
             .contains(&float)
             .then_some(float as u64)
@@ -44,16 +48,28 @@ impl Catalogue {
     pub(crate) fn parse(config: &[u8]) -> Result<Self, Error> {
         let config: Value = serde_json::from_slice(config)?;
         let mut skus = HashMap::new();
-        for (sku, entry) in config.get("skus").and_then(Value::as_object).into_iter().flatten() {
+        for (sku, entry) in config
+            .get("skus")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             if let Some(price) = entry.get("price").and_then(coins) {
                 let name = entry.get("displayName").and_then(Value::as_str);
                 let display_name = name.filter(|name| !name.is_empty()).map(str::to_owned);
-                skus.insert(sku.clone(), Product { price, display_name });
+                skus.insert(
+                    sku.clone(),
+                    Product {
+                        price,
+                        display_name,
+                    },
+                );
             }
         }
-        let prices = config.pointer("/gateway/impact_prices").and_then(Value::as_array);
-        let prices: Option<Vec<u64>> =
-            prices.and_then(|prices| prices.iter().map(coins).collect());
+        let prices = config
+            .pointer("/gateway/impact_prices")
+            .and_then(Value::as_array);
+        let prices: Option<Vec<u64>> = prices.and_then(|prices| prices.iter().map(coins).collect());
         let impact_prices = prices.and_then(|prices| prices.try_into().ok());
         Ok(Self {
             skus,
@@ -97,7 +113,20 @@ mod tests {
         let catalogue = Catalogue::parse(config.to_string().as_bytes()).unwrap();
         let price = |sku| catalogue.product(sku).map(|product| product.price);
         let prices = ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(price);
-        assert_eq!(prices, [Some(5), Some(5), None, None, None, None, None, None, Some(0)]);
+        assert_eq!(
+            prices,
+            [
+                Some(5),
+                Some(5),
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                Some(0)
+            ]
+        );
         let named = catalogue.product("a").unwrap();
         assert_eq!(named.display_name.as_deref(), Some("An A"));
         // Five prices for six impacts: the usual ones.

@@ -11,7 +11,8 @@ mod view;
 
 pub use action::{Action, ActionState, Category, Inventory};
 pub(crate) use action::{Actions, Change};
-pub(crate) use catalogue::{Catalogue, coins};
+pub(crate) use catalogue::Catalogue;
+pub use catalogue::coins;
 pub use metadata::set_metadata;
 pub use view::{read, read_for_viewers};
 
@@ -51,6 +52,14 @@ pub async fn change_action(
 ) -> Result<(), Error> {
     let channel = caller.broadcaster_channel()?;
     purchases::change_actions(core, caller, channel, Change::One(id, change)).await
+}
+
+/// The one document of a gateway by which its viewers are told of a change of any.
+pub fn told_as(mut place: Place) -> Place {
+    if place.kind == DocumentKind::GatewayMetadata {
+        place.kind = DocumentKind::GatewayActions;
+    }
+    place
 }
 
 pub(crate) fn place(

@@ -66,12 +66,14 @@ pub async fn read(core: &Core, caller: &Caller, channel: Option<&str>) -> Result
     view(core, of, usize::MAX).await
 }
 
-/// The same for an event to all viewers of a channel, who are not sent a logo that makes it too
-/// large.
-pub async fn read_for_viewers(core: &Core, gateway: &Place) -> Result<Bytes, Error> {
-    let Scope::Channel(channel) = &gateway.scope else {
-        return Err(Error::Internal("a gateway is a channel's".to_owned()));
+/// What viewers are told of a document that changed: the document, or of a gateway the same as
+/// [`read`] gives, but for a logo that makes the event too large.
+pub async fn read_for_viewers(core: &Core, changed: &Place) -> Result<Bytes, Error> {
+    let (Scope::Channel(channel), DocumentKind::GatewayActions) = (&changed.scope, changed.kind)
+    else {
+        return Ok(core.shared.read(changed).await?.json.clone());
     };
+    let gateway = changed;
     let of = |kind| place(gateway.stage, &gateway.client_id, channel, kind);
     view(core, of, EVENT_BYTES_MAX).await
 }
@@ -117,9 +119,13 @@ async fn view(
 /// The texts of `/game/text/game_data`, then the vectors of `/game/text/game_vectors` under their
 /// labels. What is no such list or object is left out.
 fn texts(state: &Value) -> Vec<Value> {
-    let texts = state.pointer("/game/text/game_data").and_then(Value::as_array);
+    let texts = state
+        .pointer("/game/text/game_data")
+        .and_then(Value::as_array);
     let texts = texts.into_iter().flatten().filter(|text| text.is_object());
-    let vectors = state.pointer("/game/text/game_vectors").and_then(Value::as_object);
+    let vectors = state
+        .pointer("/game/text/game_vectors")
+        .and_then(Value::as_object);
     let vectors = vectors.into_iter().flatten().map(|(label, vector)| {
         let mut text = serde_json::Map::new();
         text.insert("label".to_owned(), Value::from(label.as_str()));

@@ -133,7 +133,12 @@ impl Books {
     /// Keys under which an unsettled transaction is found: among all, oldest first; among those
     /// of its SKU, oldest first; among those of its SKU and user, newest first.
     pub(crate) fn unsettled_keys(&self, transaction: &super::Transaction) -> [String; 3] {
-        let super::Transaction { sku, user_id, sequence, .. } = transaction;
+        let super::Transaction {
+            sku,
+            user_id,
+            sequence,
+            ..
+        } = transaction;
         let key = |list: String, sequence| self.key(&UNSETTLED, &[&list, &digits(sequence)]);
         [
             key("all".to_owned(), *sequence),
@@ -165,7 +170,9 @@ impl Books {
     }
 
     pub(crate) async fn account(&self, world: &World, viewer: &str) -> Result<Account, Error> {
-        let account = ACCOUNTS.get(&*world.store, &self.account_key(viewer)).await?;
+        let account = ACCOUNTS
+            .get(&*world.store, &self.account_key(viewer))
+            .await?;
         Ok(account.map(|stored| stored.value).unwrap_or_default())
     }
 
@@ -178,7 +185,9 @@ impl Books {
         if id.is_empty() || id.len() > TRANSACTION_ID_BYTES_MAX {
             return Ok(None);
         }
-        let found = TRANSACTIONS.get(&*world.store, &self.transaction_key(id)).await?;
+        let found = TRANSACTIONS
+            .get(&*world.store, &self.transaction_key(id))
+            .await?;
         Ok(found.map(|stored| stored.value))
     }
 

@@ -43,7 +43,10 @@ mod tests {
         ] {
             assert_eq!(parse(text), ms, "{text}");
         }
-        assert_eq!(parse("2020-03-09 18:07:01 +0000 UTC"), Some(1_583_777_221_000));
+        assert_eq!(
+            parse("2020-03-09 18:07:01 +0000 UTC"),
+            Some(1_583_777_221_000)
+        );
         for text in [
             "",
             "yesterday",

@@ -10,10 +10,10 @@ mod go_time;
 mod operation;
 mod receipt;
 mod settle;
-mod till;
-mod transaction;
 #[cfg(test)]
 mod tests;
+mod till;
+mod transaction;
 
 pub use receipt::credit;
 pub use settle::{Refunded, refund, unsettled, validate};
@@ -86,7 +86,9 @@ pub async fn buy(
     };
     match submit(core, caller, channel, Operation::Buy(buy)).await? {
         Outcome::Bought(bought) => Ok(bought),
-        Outcome::Done => Err(Error::Internal("a purchase without a transaction".to_owned())),
+        Outcome::Done => Err(Error::Internal(
+            "a purchase without a transaction".to_owned(),
+        )),
     }
 }
 
@@ -112,7 +114,8 @@ async fn submit(
     core.tills.submit(books.book_key(), operation, till).await
 }
 
-fn check_sku(sku: &str) -> Result<(), Error> {
+/// Refuses a text that can be no SKU.
+pub fn check_sku(sku: &str) -> Result<(), Error> {
     if sku.is_empty() || sku.len() > SKU_BYTES_MAX || sku.chars().any(char::is_control) {
         let expected = format!("must be 1 to {SKU_BYTES_MAX} bytes without control characters");
         return Err(Error::invalid("sku", expected));

@@ -78,7 +78,10 @@ impl Operation {
         let account = |viewer: &str| books.account_key(viewer);
         match self {
             Self::Credit(credit) => {
-                vec![account(&credit.viewer), books.receipt_key(&credit.receipt_id)]
+                vec![
+                    account(&credit.viewer),
+                    books.receipt_key(&credit.receipt_id),
+                ]
             }
             Self::Buy(buy) => vec![account(&buy.viewer), actions_key.to_owned()],
             Self::Validate(muxy_id, _) => vec![books.transaction_key(muxy_id)],
@@ -218,7 +221,9 @@ impl Page<'_> {
         if let Some(action) = actions.find(sku) {
             action.take()?;
             let price = catalogue.price_of(action);
-            let name = [action.name.as_str(), sku].into_iter().find(|name| !name.is_empty());
+            let name = [action.name.as_str(), sku]
+                .into_iter()
+                .find(|name| !name.is_empty());
             let name = name.unwrap_or_default().to_owned();
             return Ok((price, name, Some(actions)));
         }
@@ -297,13 +302,18 @@ impl Page<'_> {
     }
 
     fn refund(&mut self, refund: &Refund) -> Result<Outcome, Error> {
-        let transaction = self.draft.get(&self.books.transaction_key(&refund.muxy_id))?;
+        let transaction = self
+            .draft
+            .get(&self.books.transaction_key(&refund.muxy_id))?;
         let transaction: Option<Transaction> = transaction;
         let transaction = transaction
             .filter(|found| found.status == Status::Open && found.user_id == refund.user_id)
             .ok_or_else(no_transaction)?;
         if transaction.currency == Currency::Bits {
-            return Err(Error::invalid("transaction_id", "is of bits, which cannot be refunded"));
+            return Err(Error::invalid(
+                "transaction_id",
+                "is of bits, which cannot be refunded",
+            ));
         }
         let mut actions = self.actions()?;
         let account = self.account(&refund.user_id)?;

@@ -1,8 +1,8 @@
 //! Receipts of the platform, as shipped pages send them (`spec 3.9`, `spec 4.6`, `spec 6.3`).
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use crowdlink_protocol::Stage;
 use serde::Deserialize;
 use serde_json::Value;
@@ -87,12 +87,18 @@ pub async fn credit(
     }
     let payload = open(caller.stage, &caller.extension, receipt, now_ms)?;
     let books = Books::of(caller, channel);
-    if books.knows_receipt(&core.world, &payload.data.transaction_id).await? {
+    if books
+        .knows_receipt(&core.world, &payload.data.transaction_id)
+        .await?
+    {
         return Ok(());
     }
     check_buyer(caller, payload.data.user_id.as_deref())?;
     let skew_ms = core.lifetimes.clock_skew_ms;
-    let ends_ms = payload.exp.saturating_mul(1_000).saturating_add_unsigned(skew_ms);
+    let ends_ms = payload
+        .exp
+        .saturating_mul(1_000)
+        .saturating_add_unsigned(skew_ms);
     if ends_ms <= now_ms {
         return Err(wrong("has expired"));
     }
@@ -111,12 +117,7 @@ fn check_buyer(caller: &Caller, user_id: Option<&str>) -> Result<(), Error> {
 }
 
 /// Reads a receipt and checks what does not depend on who sends it.
-fn open(
-    stage: Stage,
-    extension: &Extension,
-    receipt: &str,
-    now_ms: i64,
-) -> Result<Payload, Error> {
+fn open(stage: Stage, extension: &Extension, receipt: &str, now_ms: i64) -> Result<Payload, Error> {
     let mut parts = receipt.split('.');
     let (Some(header), Some(payload), Some(signature), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -157,22 +158,29 @@ fn decode(part: &str) -> Result<Vec<u8>, Error> {
 
 /// UTF-8, else Latin-1: pages in development encode with `btoa`, which knows nothing else.
 fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| error.as_bytes().iter().map(|byte| char::from(*byte)).collect())
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        error
+            .as_bytes()
+            .iter()
+            .map(|byte| char::from(*byte))
+            .collect()
+    })
 }
 
 impl Payload {
     fn check(&self, extension: &Extension) -> Result<(), Error> {
-        let Data { transaction_id: id, product, .. } = &self.data;
+        let Data {
+            transaction_id: id,
+            product,
+            ..
+        } = &self.data;
         if self.topic != TOPIC {
             return Err(wrong(format!("must have the topic {TOPIC}")));
         }
         if product.domain_id.strip_prefix("twitch.ext.") != Some(extension.client_id.as_str()) {
             return Err(wrong("is for another extension"));
         }
-        if id.is_empty()
-            || id.len() > TRANSACTION_ID_BYTES_MAX
-            || id.chars().any(char::is_control)
+        if id.is_empty() || id.len() > TRANSACTION_ID_BYTES_MAX || id.chars().any(char::is_control)
         {
             return Err(wrong("has a transactionId that cannot be one"));
         }
@@ -180,7 +188,12 @@ impl Payload {
     }
 
     fn credit(self, viewer: &str, name: Option<&str>) -> Result<Credit, Error> {
-        let Data { transaction_id, time, product, .. } = self.data;
+        let Data {
+            transaction_id,
+            time,
+            product,
+            ..
+        } = self.data;
         check_sku(&product.sku)?;
         if product.cost.kind != "bits" {
             return Err(wrong("must be paid in bits"));

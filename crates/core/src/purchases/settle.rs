@@ -24,15 +24,13 @@ pub enum Refunded<'a> {
 }
 
 /// Up to 10 transactions of a SKU, or with `*` of all, that are not settled, oldest first.
-pub async fn unsettled(
-    core: &Core,
-    caller: &Caller,
-    sku: &str,
-) -> Result<Vec<Transaction>, Error> {
+pub async fn unsettled(core: &Core, caller: &Caller, sku: &str) -> Result<Vec<Transaction>, Error> {
     let books = Books::of(caller, caller.broadcaster_channel()?);
     let sku = Some(sku).filter(|sku| *sku != ALL_SKUS);
     sku.map_or(Ok(()), check_sku)?;
-    let ids = books.unsettled(&core.world, (sku, None), UNSETTLED_MAX).await?;
+    let ids = books
+        .unsettled(&core.world, (sku, None), UNSETTLED_MAX)
+        .await?;
     let mut transactions = Vec::with_capacity(ids.len());
     for id in ids {
         // One that was settled meanwhile is there as well.
@@ -83,7 +81,9 @@ pub async fn refund(
     check_sku(sku)?;
     // Whoever settles the latest first leaves the one before it.
     for _ in 0..CONFLICT_TRIES_MAX {
-        let latest = books.unsettled(&core.world, (Some(sku), Some(user_id)), 1).await?;
+        let latest = books
+            .unsettled(&core.world, (Some(sku), Some(user_id)), 1)
+            .await?;
         let muxy_id = latest.into_iter().next().ok_or_else(no_transaction)?;
         match give_back(core, caller, channel, muxy_id, user_id).await {
             Err(Error::NotFound(_)) => {}

@@ -84,7 +84,12 @@ impl Till {
             }
             answers.push(answer);
         }
-        let Page { draft, purchased, settled, .. } = page;
+        let Page {
+            draft,
+            purchased,
+            settled,
+            ..
+        } = page;
         let acted = draft.written(&self.actions_key);
         let Some(commit) = draft.into_commit() else {
             return Ok(Some(answers));
@@ -102,10 +107,17 @@ impl Till {
     }
 
     async fn catalogue(&self, batch: &[Operation]) -> Result<Option<Catalogue>, Error> {
-        if !batch.iter().any(|operation| matches!(operation, Operation::Buy(_))) {
+        if !batch
+            .iter()
+            .any(|operation| matches!(operation, Operation::Buy(_)))
+        {
             return Ok(None);
         }
-        let Books { stage, client_id, channel } = &self.books;
+        let Books {
+            stage,
+            client_id,
+            channel,
+        } = &self.books;
         let config = gateway::place(*stage, client_id, channel, DocumentKind::Config);
         let config = self.shared.read(&config).await?;
         Catalogue::parse(&config.json).map(Some)

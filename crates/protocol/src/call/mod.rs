@@ -98,11 +98,14 @@ impl<'a> Call<'a> {
             (_, "datastream") => DatastreamCall::parse(request)?
                 .map(Self::Datastream)
                 .ok_or_else(|| unknown(request)),
-            (_, "twitchPurchaseBits"
+            (
+                _,
+                "twitchPurchaseBits"
                 | "transaction_complete"
                 | "transaction_completed"
                 | "twitchBitsPurchase"
-                | "transaction") => PurchaseCall::parse(request)?
+                | "transaction",
+            ) => PurchaseCall::parse(request)?
                 .map(Self::Purchases)
                 .ok_or_else(|| unknown(request)),
             (_, "matchmaking") => MatchmakingCall::parse(request)?
@@ -111,9 +114,11 @@ impl<'a> Call<'a> {
             (_, "drops") => DropsCall::parse(request)?
                 .map(Self::Drops)
                 .ok_or_else(|| unknown(request)),
-            (_, "gatewayActions" | "gatewayActionState" | "gameMetadata") => GatewayCall::parse(request)?
-                .map(Self::Gateway)
-                .ok_or_else(|| unknown(request)),
+            (_, "gatewayActions" | "gatewayActionState" | "gameMetadata") => {
+                GatewayCall::parse(request)?
+                    .map(Self::Gateway)
+                    .ok_or_else(|| unknown(request))
+            }
             _ => Err(unknown(request)),
         }
     }

@@ -144,6 +144,10 @@ impl App {
                 Notice::Ended(ended) => gamelink::end(&core, &live, &ended),
                 notice @ (Notice::Changed(_)
                 | Notice::JsonStoreWritten(_)
+                | Notice::Streamed(_)
+                | Notice::Purchased(_)
+                | Notice::Settled(_)
+                | Notice::Joined(_)
                 | Notice::MayHaveChanged) => pump.notice(notice),
             };
             core.run(hear).await;

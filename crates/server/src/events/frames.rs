@@ -15,7 +15,9 @@ pub fn game_topic(place: &Place) -> Option<String> {
         DocumentKind::Config => "config",
         DocumentKind::HiddenState
         | DocumentKind::ViewerState
-        | DocumentKind::ExtensionViewerState => return None,
+        | DocumentKind::ExtensionViewerState
+        | DocumentKind::GatewayActions
+        | DocumentKind::GatewayMetadata => return None,
     };
     let (stage, client_id) = (place.stage, &place.client_id);
     match &place.scope {
@@ -43,7 +45,10 @@ pub(super) fn viewer_topic_of(place: &Place) -> Option<String> {
         Scope::ChannelViewer(..) | Scope::Viewer(_) => return None,
     };
     match place.kind {
-        DocumentKind::State | DocumentKind::Config => {
+        DocumentKind::State
+        | DocumentKind::Config
+        | DocumentKind::GatewayActions
+        | DocumentKind::GatewayMetadata => {
             Some(viewer_topic(place.stage, &place.client_id, channel))
         }
         DocumentKind::HiddenState
@@ -134,15 +139,17 @@ impl ViewerEvent {
             Scope::Channel(channel) => ("channel", Some(channel.as_str())),
             Scope::ChannelViewer(..) | Scope::Viewer(_) => return Ok(None),
         };
-        let kind = match place.kind {
-            DocumentKind::State => "state",
-            DocumentKind::Config => "config",
+        let name = match place.kind {
+            DocumentKind::State => format!("{scope}_state_update"),
+            DocumentKind::Config => format!("{scope}_config_update"),
+            DocumentKind::GatewayActions | DocumentKind::GatewayMetadata => {
+                "gateway_update".to_owned()
+            }
             DocumentKind::HiddenState
             | DocumentKind::ViewerState
             | DocumentKind::ExtensionViewerState => return Ok(None),
         };
         let json: &RawValue = serde_json::from_slice(json)?;
-        let name = format!("{scope}_{kind}_update");
         Self::new(place.stage, &place.client_id, channel, name, &json).map(Some)
     }
 

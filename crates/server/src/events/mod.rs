@@ -4,9 +4,15 @@
 //! A notice of a change carries no content. The pump reads the document when it gets to it, so of
 //! many changes in a row the last is told and none before it comes after it.
 
+mod datastream;
 mod due;
+mod feeds;
 mod frames;
 mod pump;
+mod purchases;
 
+pub(crate) use feeds::candidate_item;
+pub use feeds::{Feeds, Stream};
 pub use frames::{game_topic, viewer_topic};
 pub use pump::Pump;
+pub(crate) use purchases::transaction_item;

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crowdlink_core::gateway;
 use crowdlink_core::json_store::JsonStoreWritten;
 use crowdlink_core::{Core, Notice, Place};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::due::Due;
+use super::feeds::Feeds;
 use super::frames::{ViewerEvent, game_frame, game_topic};
 use crate::live::{Live, SlotKey};
 
@@ -28,6 +30,8 @@ pub struct Pump {
     woken: Notify,
     /// What games subscribed to, and the version they heard of last.
     watched: Mutex<Watched>,
+    /// What is told to games as it comes.
+    pub feeds: Feeds,
 }
 
 #[derive(Debug, Default)]
@@ -42,10 +46,11 @@ impl Pump {
     pub fn new(core: Arc<Core>, live: Arc<Live>) -> Arc<Self> {
         Arc::new(Self {
             core,
-            live,
             due: Mutex::default(),
             woken: Notify::new(),
             watched: Mutex::default(),
+            feeds: Feeds::new(&live),
+            live,
         })
     }
 
@@ -66,12 +71,16 @@ impl Pump {
     /// Takes note of what happened. Never waits.
     pub fn notice(&self, notice: Notice) {
         match notice {
-            Notice::Changed(changed) => self.mark([changed.place]),
+            Notice::Changed(changed) => self.mark([gateway::told_as(changed.place)]),
             Notice::JsonStoreWritten(written) => self.tell_written(&written),
             Notice::MayHaveChanged => {
                 let places: Vec<Place> = self.watched.lock().told.keys().cloned().collect();
                 self.mark(places);
             }
+            Notice::Streamed(streamed) => self.feeds.streamed(streamed),
+            Notice::Purchased(purchased) => self.feeds.purchased(&purchased),
+            Notice::Settled(settled) => self.feeds.settled(&settled),
+            Notice::Joined(joined) => self.feeds.joined(&joined),
             Notice::Ended(_) => {}
         }
     }
@@ -89,6 +98,10 @@ impl Pump {
 
     /// Tells what is due, until it is dropped.
     pub async fn run(&self) {
+        tokio::join!(self.run_documents(), self.feeds.run());
+    }
+
+    async fn run_documents(&self) {
         let clock = Arc::clone(self.live.clock());
         loop {
             let next_ms = self.due.lock().next_ms();
@@ -159,11 +172,11 @@ impl Pump {
         if !self.has_viewers(place) {
             return;
         }
-        let snapshot = match self.core.read_document(place).await {
-            Ok(snapshot) => snapshot,
+        let json = match gateway::read_for_viewers(&self.core, place).await {
+            Ok(json) => json,
             Err(error) => return self.later(place.clone(), &error),
         };
-        match ViewerEvent::document(place, &snapshot.json) {
+        match ViewerEvent::document(place, &json) {
             Ok(Some(event)) => {
                 let slot = SlotKey::of((&event.topic, &event.name));
                 self.live

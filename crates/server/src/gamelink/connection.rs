@@ -188,6 +188,17 @@ impl GameConnection {
                 let outcome = Box::pin(self.config(call, &caller, echo, session)).await;
                 answered(outcome, echo, session)
             }
+            call @ (Call::Datastream(_)
+            | Call::Purchases(_)
+            | Call::Matchmaking(_)
+            | Call::Drops(_)
+            | Call::Gateway(_)) => {
+                let Some(caller) = self.caller() else {
+                    return unauthenticated(echo, session);
+                };
+                let outcome = Box::pin(self.played(call, &caller, echo, session)).await;
+                answered(outcome, echo, session)
+            }
         }
     }
 

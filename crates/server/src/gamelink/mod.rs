@@ -4,6 +4,12 @@
 mod authenticate;
 mod config;
 mod connection;
+mod datastream;
+mod drops;
+mod gateway;
+mod matchmaking;
+mod played;
+mod purchases;
 mod reply;
 mod session;
 mod state;

@@ -1,6 +1,6 @@
 //! Topics, and the sessions that get what is published to them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -132,6 +132,26 @@ impl Hub {
     /// one replaces it.
     pub fn publish_latest(&self, topic: &str, slot: SlotKey, frame: &Frame) -> usize {
         self.fan_out(topic, frame, Some(slot))
+    }
+
+    /// Sends a frame of a stream to all who are subscribed to any of some topics, once to each, and
+    /// tells how many took it. The order of such frames is that of the calls, where the caller sees
+    /// to it that they come one after the other.
+    pub fn publish_once(&self, topics: &[&str], frame: &Frame) -> usize {
+        let mut seen = HashSet::new();
+        let mut sessions: Vec<Arc<Session>> = Vec::new();
+        for topic in topics.iter().filter_map(|topic| self.find(topic)) {
+            let seated = topic.seated.lock();
+            let new = seated
+                .roster
+                .iter()
+                .filter(|session| seen.insert(session.id()));
+            sessions.extend(new.cloned());
+        }
+        sessions
+            .iter()
+            .filter(|session| session.send(frame))
+            .count()
     }
 
     /// Closes all subscribers of a topic and tells how many those were.

@@ -7,6 +7,7 @@ mod config;
 mod cors;
 mod document;
 mod etag;
+mod games;
 // For the state routes, which come with their feature.
 mod identity;
 mod json_store;
@@ -66,6 +67,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(state::routes())
         .merge(config::routes())
         .merge(json_store::routes())
+        .merge(games::routes())
         .with_state(edge)
         .merge(others);
     // As one layer: each is boxed for each route, and cloned for each request.
