@@ -87,7 +87,7 @@ pub enum Notice {
     /// A viewer sent something to the game.
     Streamed(Streamed),
     /// Something was bought: tell the games.
-    Purchased(Purchased),
+    Purchased(Box<Purchased>),
     /// A purchase is settled.
     Settled(Settled),
     /// A viewer wants to play: tell the games.
@@ -265,7 +265,9 @@ impl Core {
                 Some(Heard::Notice(Notice::JsonStoreWritten(written)))
             }
             datastream::TOPIC => told(message, Notice::Streamed),
-            purchases::PURCHASED_TOPIC => told(message, Notice::Purchased),
+            purchases::PURCHASED_TOPIC => {
+                told(message, |purchased| Notice::Purchased(Box::new(purchased)))
+            }
             purchases::SETTLED_TOPIC => told(message, Notice::Settled),
             matchmaking::TOPIC => told(message, Notice::Joined),
             _ => None,

@@ -84,13 +84,11 @@ impl Catalogue {
 
     /// What an action costs: by its own entry, else by its impact.
     pub(crate) fn price_of(&self, action: &Action) -> u64 {
-        match self.skus.get(&action.id) {
-            Some(product) => product.price,
-            None => {
-                let by_impact = self.impact_prices.get(usize::from(action.impact));
-                by_impact.copied().unwrap_or_default()
-            }
+        if let Some(product) = self.skus.get(&action.id) {
+            return product.price;
         }
+        let by_impact = self.impact_prices.get(usize::from(action.impact));
+        by_impact.copied().unwrap_or_default()
     }
 }
 

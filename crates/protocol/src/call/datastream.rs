@@ -1,6 +1,5 @@
 //! What viewers send (`spec 2.8`).
 
-use super::CallError;
 use crate::envelope::Request;
 
 /// What a game asks of the datastream.
@@ -14,11 +13,11 @@ pub enum DatastreamCall {
 
 impl DatastreamCall {
     /// `None` where there is no such action.
-    pub(super) fn parse(request: &Request<'_>) -> Result<Option<Self>, CallError> {
-        Ok(match &*request.action {
+    pub(super) fn parse(request: &Request<'_>) -> Option<Self> {
+        match &*request.action {
             "subscribe" => Some(Self::Subscribe),
             "unsubscribe" => Some(Self::Unsubscribe),
             _ => None,
-        })
+        }
     }
 }

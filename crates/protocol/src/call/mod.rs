@@ -95,7 +95,7 @@ impl<'a> Call<'a> {
                 Some(call) => Ok(Self::Config(call)),
                 None => Err(unknown(request)),
             },
-            (_, "datastream") => DatastreamCall::parse(request)?
+            (_, "datastream") => DatastreamCall::parse(request)
                 .map(Self::Datastream)
                 .ok_or_else(|| unknown(request)),
             (
