@@ -180,7 +180,11 @@ impl History {
     /// Tries things at once, on both servers.
     async fn together(&mut self, servers: &[Arc<Core>; 2], tries: &[Try]) {
         let known: Vec<String> = self.bought.iter().cloned().collect();
-        let attempts = tries.iter().map(|one| Self::attempt(core, &known, one));
+        let servers = servers.iter().cycle();
+        let attempts = tries
+            .iter()
+            .zip(servers)
+            .map(|(one, core)| Self::attempt(core, &known, one));
         let outcomes = futures::future::join_all(attempts).await;
         for (one, outcome) in tries.iter().zip(outcomes) {
             match (one, outcome) {

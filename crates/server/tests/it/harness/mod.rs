@@ -153,6 +153,16 @@ impl Server {
         self.sandbox().with(EXTENSION, &token)
     }
 
+    /// The sandbox, as a page of the test extension with a viewer of an id.
+    pub async fn viewer(&self, user: &str, channel: &str) -> Http {
+        let body = serde_json::json!({
+            "app_id": EXTENSION, "channel_id": channel, "user_id": user, "role": "viewer",
+        });
+        let answer = self.sandbox().post("/v1/e/authtoken", &body).await;
+        let token = answer.ok()["token"].as_str().unwrap().to_owned();
+        self.sandbox().with(EXTENSION, &token)
+    }
+
     /// A stage, as a page of the test extension with a token that the platform or a developer
     /// signed. The sandbox takes it only where it says `allowed_stage`.
     pub fn signed(&self, stage: Stage, claims: &serde_json::Value) -> Http {
