@@ -34,6 +34,7 @@ mod faults;
 mod gateway;
 mod gateway_purchases;
 mod golden_frames;
+mod golden_played;
 mod grants;
 mod grants_live;
 mod guessing;

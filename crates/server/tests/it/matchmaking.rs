@@ -98,6 +98,8 @@ async fn games_and_viewers_empty_the_queue() {
     let (mut other, _) = server.paired_game("43").await;
     assert_eq!(waiting(&mut other).await, ["74"]);
     server.advance_ms(24 * 60 * 60 * 1_000);
+    // It was silent for too long itself.
+    let (mut other, _) = server.paired_game("43").await;
     assert!(waiting(&mut other).await.is_empty());
 }
 

@@ -1,6 +1,7 @@
 //! Starts a real server on free ports and gives one client for each kind of caller.
 
 mod frame_rules;
+mod frame_schema;
 mod game;
 mod http;
 mod jwt;
