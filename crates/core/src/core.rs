@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
 use crate::combine::Combiner;
-use crate::datastream::{self, Streamed};
+use crate::datastream::{self, InFlight, Streamed};
 use crate::error::Error;
 use crate::guess::Guesses;
 use crate::json_store::{self, JsonStoreWritten};
@@ -61,6 +61,7 @@ pub struct Core {
     pub(crate) presence: Presence,
     pub(crate) shared: Arc<SharedDocuments>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
+    pub(crate) in_flight: InFlight,
     pub(crate) tills: Arc<Combiner<purchases::Operation, purchases::Outcome>>,
 }
 
@@ -118,6 +119,7 @@ impl Core {
     /// Opens the domain on a store, which gets a key ring if it has none.
     pub async fn open(world: World, options: CoreOptions) -> Result<Arc<Self>, Error> {
         let registry = Registry::load(&world).await?;
+        let node = world.id();
         let core = Arc::new(Self {
             rates: Rates::new(&options.limits, &world.clock),
             shared: SharedDocuments::new(world.clone()),
@@ -132,6 +134,7 @@ impl Core {
             askers: Askers::new(),
             presence: Presence::default(),
             known_users: Arc::new(Cache::new(KNOWN_USERS_MAX)),
+            in_flight: InFlight::new(node),
             tills: Combiner::new(),
         });
         tokens::catch_up(&core, 0).await?;
@@ -264,7 +267,10 @@ impl Core {
                 let written = serde_json::from_slice(&message.payload).ok()?;
                 Some(Heard::Notice(Notice::JsonStoreWritten(written)))
             }
-            datastream::TOPIC => told(message, Notice::Streamed),
+            datastream::TOPIC => told(message, |streamed| {
+                self.in_flight.heard(&streamed);
+                Notice::Streamed(streamed)
+            }),
             purchases::PURCHASED_TOPIC => {
                 told(message, |purchased| Notice::Purchased(Box::new(purchased)))
             }
@@ -299,6 +305,7 @@ impl Core {
                         None => {}
                     },
                     Delivery::Lost => {
+                        self.in_flight.lost();
                         notify(Notice::MayHaveChanged);
                         missed.notify_one();
                     }

@@ -234,3 +234,49 @@ impl Channels {
         self.by_topic.insert(topic, channel);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crowdlink_store::ManualClock;
+
+    use super::*;
+    use crate::live::LiveLimits;
+
+    #[tokio::test]
+    async fn what_is_held_for_all_channels_is_bounded_and_goes_after_a_second() {
+        let clock = ManualClock::new(0);
+        let live = Live::start(clock.clone(), LiveLimits::default());
+        let stream = Arc::new(Datastream::new(&live));
+        let text = format!("{{\"a\":\"{}\"}}", "x".repeat(8_000));
+        for channel in 0..100 {
+            for _ in 0..40 {
+                let event = RawValue::from_string(text.clone()).unwrap();
+                stream.push(channel.to_string(), event, 0);
+            }
+        }
+        {
+            let channels = stream.channels.lock();
+            let largest = channels
+                .by_topic
+                .values()
+                .map(|channel| channel.bytes)
+                .max();
+            assert!(largest <= Some(HELD_CHANNEL_BYTES_MAX));
+            assert!(channels.bytes <= HELD_BYTES_MAX);
+            assert!(channels.bytes > HELD_BYTES_MAX - HELD_CHANNEL_BYTES_MAX);
+            assert_eq!(channels.due.len(), channels.by_topic.len());
+        }
+        let running = {
+            let stream = Arc::clone(&stream);
+            tokio::spawn(async move { stream.run().await })
+        };
+        clock.advance_ms(HELD_MS);
+        while !stream.channels.lock().by_topic.is_empty() {
+            assert!(!running.is_finished(), "nobody looks any more");
+            tokio::task::yield_now().await;
+        }
+        let channels = stream.channels.lock();
+        assert_eq!((channels.bytes, channels.due.len()), (0, 0));
+        running.abort();
+    }
+}

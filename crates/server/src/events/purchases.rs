@@ -112,3 +112,41 @@ pub(crate) fn transaction_item(transaction: &Transaction) -> TransactionItem<'_>
         additional: &transaction.additional,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crowdlink_store::ManualClock;
+    use serde_json::json;
+
+    use super::*;
+    use crate::live::LiveLimits;
+
+    #[tokio::test]
+    async fn of_more_purchases_than_are_held_the_oldest_goes_first() {
+        let clock = ManualClock::new(0);
+        let live = Live::start(clock.clone(), LiveLimits::default());
+        let purchases = Purchases::new(&live);
+        for n in 0..=HELD_TRANSACTIONS_MAX {
+            let transaction = json!({
+                "id": "t", "muxy_id": n.to_string(), "sku": "s", "display_name": "S",
+                "user_id": "77", "username": "77", "cost": 1, "currency": "coins", "at_ms": 1,
+                "additional": {}, "sequence": n, "is_action": false, "status": "open",
+            });
+            let transaction = serde_json::from_str(&transaction.to_string()).unwrap();
+            purchases.tell(["all".to_owned(), "s".to_owned()], &transaction);
+        }
+        let ends = |held: &VecDeque<Held>| {
+            let id = |held: Option<&Held>| held.map(|held| held.muxy_id.clone());
+            (held.len(), id(held.front()), id(held.back()))
+        };
+        let last = HELD_TRANSACTIONS_MAX.to_string();
+        let expected = (HELD_TRANSACTIONS_MAX, Some("1".to_owned()), Some(last));
+        assert_eq!(ends(&purchases.held.lock()), expected);
+        purchases.settled("1");
+        assert_eq!(purchases.held.lock().len(), HELD_TRANSACTIONS_MAX - 1);
+        clock.advance_ms(HELD_MS);
+        let mut held = purchases.held.lock();
+        purchases.forget_old(&mut held);
+        assert!(held.is_empty());
+    }
+}

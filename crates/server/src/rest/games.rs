@@ -42,7 +42,7 @@ async fn stream(
     Parameters(query): Parameters<Channel>,
     Text(body): Text,
 ) -> Answer {
-    datastream::send(&edge.core, &caller, query.channel_id.as_deref(), &body)?;
+    datastream::send(&edge.core, &caller, query.channel_id.as_deref(), &body).await?;
     Ok(done())
 }
 
