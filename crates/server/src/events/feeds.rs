@@ -105,6 +105,7 @@ impl Feeds {
             channel,
             event,
             at_ms,
+            ..
         } = streamed;
         let topic = Stream::Datastream.topic(stage, &client_id, &channel);
         self.datastream.push(topic, event, at_ms);
