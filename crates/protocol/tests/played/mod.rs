@@ -128,7 +128,7 @@ fn the_decoder_reads_every_request_of_a_game_that_plays() {
     let expected: BTreeMap<_, _> = streams().into_iter().chain(others(&actions)).collect();
     let frames = frames("request");
     for (name, call) in &expected {
-        let request = Request::parse(&frames[*name]).unwrap();
+        let request = Request::parse(frames.get(*name).unwrap()).unwrap();
         assert_eq!(Call::parse(&request).as_ref(), Ok(call), "{name}");
         assert!(!Call::is_open(&request), "{name}");
     }
@@ -136,8 +136,8 @@ fn the_decoder_reads_every_request_of_a_game_that_plays() {
 
 /// The data of a golden frame, as text.
 fn data(kind: &str, name: &str) -> String {
-    let frame: Value = serde_json::from_str(&frames(kind)[name]).unwrap();
-    frame["data"].to_string()
+    let frame: Value = serde_json::from_str(frames(kind).get(name).unwrap()).unwrap();
+    frame.get("data").unwrap().to_string()
 }
 
 #[test]

@@ -176,7 +176,7 @@ async fn counts_cap_and_fill_and_deltas_stay_in_between() {
 }
 
 #[tokio::test]
-async fn bad_input_is_named_and_changes_nothing() {
+async fn a_list_of_actions_that_is_wrong_is_refused_and_the_one_before_stays() {
     let server = Server::start().await;
     let (mut game, _) = server.paired_game("42").await;
     let viewer = server.page("viewer", "42").await;
@@ -188,7 +188,6 @@ async fn bad_input_is_named_and_changes_nothing() {
         json!({ "actions": [action] })
     };
     let many: Vec<Value> = (0..257).map(|n| action(&n.to_string(), 1)).collect();
-    let state = |rest: Value| ("gatewayActionState", rest);
     for ((target, data), detail) in [
         (("gatewayActions", json!({})), "actions is required"),
         (
@@ -251,6 +250,23 @@ async fn bad_input_is_named_and_changes_nothing() {
             ("gatewayActions", json!({ "actions": many })),
             "actions must be at most 256",
         ),
+    ] {
+        let answer = game.call("set", target, data).await;
+        let (_, told) = refusal(&answer, 400);
+        assert!(told.contains(detail), "{detail}: {told}");
+    }
+    assert_eq!(viewer.get(PATH).await.ok(), before);
+}
+
+#[tokio::test]
+async fn a_change_that_is_wrong_is_refused_and_changes_nothing() {
+    let server = Server::start().await;
+    let (mut game, _) = server.paired_game("42").await;
+    let viewer = server.page("viewer", "42").await;
+    set_actions(&mut game, json!([action("a", 1)])).await;
+    let before = viewer.get(PATH).await.ok();
+    let state = |rest: Value| ("gatewayActionState", rest);
+    for ((target, data), detail) in [
         (state(json!({})), "id is required"),
         (
             state(json!({ "id": "a", "state": "sold" })),

@@ -41,6 +41,7 @@ mod guessing;
 mod harness;
 mod json_store;
 mod kill;
+mod kill_coins;
 mod kill_storm;
 mod limits;
 mod matchmaking;

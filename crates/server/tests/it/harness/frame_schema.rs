@@ -93,7 +93,7 @@ fn shape(action: &str, target: &str) -> Option<&'static Shape> {
     Some(match (action, target) {
         ("authenticate", _) => PAIRED,
         ("update", "authentication") => AUTHENTICATION,
-        ("update", "config") | ("get" | "set" | "patch", "config") => CONFIG,
+        ("update" | "get" | "set" | "patch", "config") => CONFIG,
         ("update", "datastream") => DATASTREAM,
         ("update", "twitchPurchaseBits") => TRANSACTION,
         ("update", "matchmaking") => CANDIDATE,
