@@ -15,6 +15,7 @@ use crate::caller::Caller;
 use crate::combine::Combiner;
 use crate::datastream::{self, InFlight, Streamed};
 use crate::error::Error;
+use crate::gateway::Views;
 use crate::guess::Guesses;
 use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
@@ -62,6 +63,7 @@ pub struct Core {
     pub(crate) shared: Arc<SharedDocuments>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
     pub(crate) in_flight: InFlight,
+    pub(crate) views: Views,
     pub(crate) tills: Arc<Combiner<purchases::Operation, purchases::Outcome>>,
 }
 
@@ -135,6 +137,7 @@ impl Core {
             presence: Presence::default(),
             known_users: Arc::new(Cache::new(KNOWN_USERS_MAX)),
             in_flight: InFlight::new(node),
+            views: Views::new(),
             tills: Combiner::new(),
         });
         tokens::catch_up(&core, 0).await?;

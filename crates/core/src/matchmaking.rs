@@ -21,6 +21,8 @@ const QUEUE: Table<Candidate> = Table::new("matchmaking");
 const WAITS_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Viewers of one answer.
 const CANDIDATES_MAX: usize = 100;
+/// What they sent, of one answer: a frame to a game stays under 4 MiB (`spec 2.1`).
+const CANDIDATES_BYTES_MAX: usize = 1024 * 1024;
 /// Viewers removed by one commit.
 const REMOVED_AT_ONCE: usize = 1_000;
 /// Commits of one `clear`: viewers who come meanwhile must not keep it busy for ever.
@@ -103,12 +105,18 @@ pub async fn leave(core: &Core, caller: &Caller, channel: Option<&str>) -> Resul
     Ok(())
 }
 
-/// Up to 100 viewers who wait in the game's channel.
+/// Up to 100 viewers who wait in the game's channel, fewer where they sent a lot.
 pub async fn waiting(core: &Core, caller: &Caller) -> Result<Vec<Candidate>, Error> {
     let prefix = key(caller, caller.broadcaster_channel()?, "");
     let store = &*core.world.store;
     let page = QUEUE.scan(store, &prefix, None, CANDIDATES_MAX).await?;
-    Ok(page.into_iter().map(|stored| stored.value).collect())
+    let mut bytes = 0;
+    let fits = |candidate: &Candidate| {
+        bytes += candidate.data.get().len();
+        bytes <= CANDIDATES_BYTES_MAX
+    };
+    let waiting = page.into_iter().map(|stored| stored.value);
+    Ok(waiting.take_while(fits).collect())
 }
 
 /// Takes a viewer out of the queue of the game's channel, also one who is not in it.

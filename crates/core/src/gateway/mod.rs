@@ -14,6 +14,7 @@ pub(crate) use action::{Actions, Change};
 pub(crate) use catalogue::Catalogue;
 pub use catalogue::coins;
 pub use metadata::set_metadata;
+pub(crate) use view::Views;
 pub use view::{read, read_for_viewers};
 
 use crate::caller::Caller;

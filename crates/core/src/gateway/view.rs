@@ -1,6 +1,10 @@
 //! What viewers read of it (`GET gateway`, `gateway_update`).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -10,10 +14,45 @@ use super::{Catalogue, place};
 use crate::caller::Caller;
 use crate::core::Core;
 use crate::error::Error;
-use crate::shared::{DocumentKind, Place, Scope};
+use crate::shared::{DocumentKind, Place, Scope, Snapshot};
 
 /// Largest event to viewers, with room for its envelope: 80 KiB are the most (`spec 4.1`).
 const EVENT_BYTES_MAX: usize = 79 * 1024;
+
+/// Bytes of views held.
+const VIEWS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Channels that the cache is laid out for.
+const VIEWS_CHANNELS: usize = 10_000;
+
+/// Views of gateways as they were written last: every page of a channel reads the same.
+#[derive(Debug)]
+pub(crate) struct Views(Cache<(String, usize), Arc<Written>, BySize>);
+
+#[derive(Debug)]
+struct Written {
+    /// Of actions, metadata, configuration and state.
+    versions: [u64; 4],
+    json: Bytes,
+}
+
+#[derive(Clone, Debug)]
+struct BySize;
+
+impl Weighter<(String, usize), Arc<Written>> for BySize {
+    fn weight(&self, (key, _): &(String, usize), written: &Arc<Written>) -> u64 {
+        (key.len() + written.json.len()) as u64
+    }
+}
+
+impl Views {
+    pub(crate) fn new() -> Self {
+        Self(Cache::with_weighter(
+            VIEWS_CHANNELS,
+            VIEWS_BYTES_MAX,
+            BySize,
+        ))
+    }
+}
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -88,6 +127,26 @@ async fn view(
     let metadata = read(DocumentKind::GatewayMetadata).await?;
     let config = read(DocumentKind::Config).await?;
     let state = read(DocumentKind::State).await?;
+    let versions = [&actions, &metadata, &config, &state].map(|snapshot| snapshot.version);
+    let key = (of(DocumentKind::GatewayActions).key(), bytes_max);
+    if let Some(written) = core.views.0.get(&key)
+        && written.versions == versions
+    {
+        return Ok(written.json.clone());
+    }
+    let json = written([&actions, &metadata, &config, &state], bytes_max)?;
+    let written = Written {
+        versions,
+        json: json.clone(),
+    };
+    core.views.0.insert(key, Arc::new(written));
+    Ok(json)
+}
+
+fn written(
+    [actions, metadata, config, state]: [&Snapshot; 4],
+    bytes_max: usize,
+) -> Result<Bytes, Error> {
     let actions: Actions = if actions.version == 0 {
         Actions::default()
     } else {

@@ -126,3 +126,23 @@ async fn bad_input_is_named_and_changes_nothing() {
     }
     assert_eq!(waiting(&mut game).await, ["77"]);
 }
+
+#[tokio::test]
+async fn an_answer_has_100_viewers_and_1_mib_of_what_they_sent() {
+    let server = Server::start_with(|settings| {
+        settings.limits.matchmaking_bytes_max = 500_000;
+    })
+    .await;
+    let (mut game, _) = server.paired_game("42").await;
+    for n in 0..101 {
+        let viewer = server.viewer(&(1_000 + n).to_string(), "42").await;
+        viewer.post(PATH, &json!({})).await.ok();
+    }
+    assert_eq!(waiting(&mut game).await.len(), 100);
+    let large = json!({ "a": "x".repeat(400_000) });
+    for n in 0..3 {
+        let viewer = server.viewer(&(1_000 + n).to_string(), "42").await;
+        viewer.post(PATH, &large).await.ok();
+    }
+    assert_eq!(waiting(&mut game).await, ["1000", "1001"]);
+}
