@@ -2,6 +2,7 @@
 
 mod audience;
 mod frame_rules;
+mod frame_schema;
 mod game;
 mod http;
 mod jwt;
@@ -190,6 +191,16 @@ impl Server {
         });
         let answer = self.sandbox().post("/v1/e/authtoken", &body).await;
         answer.ok()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// The sandbox, as a page of the test extension with a viewer of an id.
+    pub async fn viewer(&self, user: &str, channel: &str) -> Http {
+        let body = serde_json::json!({
+            "app_id": EXTENSION, "channel_id": channel, "user_id": user, "role": "viewer",
+        });
+        let answer = self.sandbox().post("/v1/e/authtoken", &body).await;
+        let token = answer.ok()["token"].as_str().unwrap().to_owned();
+        self.sandbox().with(EXTENSION, &token)
     }
 
     /// A stage, as a page of the test extension with a token that the platform or a developer
