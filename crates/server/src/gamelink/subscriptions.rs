@@ -23,12 +23,7 @@ impl GameConnection {
     pub(super) fn subscribe(session: &Arc<Session>, topic: &str) -> Result<(), Error> {
         match session.live().hub().subscribe(session, topic) {
             Ok(_) => Ok(()),
-            Err(SubscribeError::TooMany) => Err(Error::invalid(
-                "topic_id",
-                "is one more than a connection may subscribe to",
-            )),
-            // Nobody is left to hear the refusal either.
-            Err(SubscribeError::Closed) => Ok(()),
+            Err(refused) => refusal(refused, "topic_id"),
         }
     }
 
@@ -37,5 +32,17 @@ impl GameConnection {
         if let Some(topic) = game_topic(place) {
             session.live().hub().unsubscribe(session, &topic);
         }
+    }
+}
+
+/// What a game is told of a subscription that did not come about.
+pub(super) fn refusal(refused: SubscribeError, field: &'static str) -> Result<(), Error> {
+    match refused {
+        SubscribeError::TooMany => Err(Error::invalid(
+            field,
+            "is one more than a connection may subscribe to",
+        )),
+        // Nobody is left to hear the refusal either.
+        SubscribeError::Closed => Ok(()),
     }
 }

@@ -281,7 +281,7 @@ table! {
         vote_update_first_ms_max: u64 = 500, "ms", in 1..=PAUSE_MS_MAX;
         /// Time between two events of one poll to games.
         poll_event_ms_min: u64 = 1_000, "ms", in 1..=PAUSE_MS_MAX;
-        /// How long a poll goes on to send events after its last vote.
+        /// How long the sender of events remembers a poll after its last news.
         poll_event_tail_ms_max: u64 = 300_000, "ms", in 1..=DAY_MS;
         /// Messages to the platform's PubSub for one channel.
         platform_messages_per_min_max: u32 = 100, "per minute", in 1..=RATE_MAX;

@@ -1,6 +1,8 @@
 //! Starts a real server on free ports and gives one client for each kind of caller.
 
+mod audience;
 mod frame_rules;
+mod frame_schema;
 mod game;
 mod http;
 mod jwt;
@@ -20,9 +22,10 @@ use crowdlink_server::app::{App, Foundation};
 use crowdlink_server::listen::{EdgeName, bind_all};
 use crowdlink_server::settings::{Address, Settings};
 use crowdlink_server::shutdown::Outcome;
-use crowdlink_store::{ManualClock, MemoryStore};
+use crowdlink_store::{ManualClock, MemoryStore, Store};
 use tokio::task::JoinHandle;
 
+pub use audience::Audience;
 pub use game::{Game, Incoming, refusal};
 pub use http::{Answer, Http};
 pub use jwt::{claims, payload, sign, sign_with_header};
@@ -58,17 +61,47 @@ impl Server {
 
     /// The same, with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::start_as(change, false).await
+        Self::start_as(change, false, |store| store).await
+    }
+
+    /// The same, over a store of the test's own that stands before the one in memory.
+    pub async fn start_over(
+        change: impl FnOnce(&mut Settings),
+        over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
+        Self::start_as(change, false, over).await
     }
 
     /// The same as `crowdlink dev` starts it.
     pub async fn start_dev() -> Self {
-        Self::start_as(|_| {}, true).await
+        Self::start_as(|_| {}, true, |store| store).await
     }
 
-    async fn start_as(change: impl FnOnce(&mut Settings), auto_register: bool) -> Self {
+    /// Another process on this one's store and clock, with a bus of its own: it hears nothing of
+    /// what happens here.
+    pub async fn start_beside(&self) -> Self {
+        let on = (self.clock.clone(), self.store.clone());
+        Self::start_on(|_| {}, false, on, |store| store).await
+    }
+
+    async fn start_as(
+        change: impl FnOnce(&mut Settings),
+        auto_register: bool,
+        over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
         let clock = ManualClock::new(START_MS);
         let store = MemoryStore::new(clock.clone());
+        let server = Self::start_on(change, auto_register, (clock, store), over).await;
+        server.register(EXTENSION, OWNER, &[SECRET]).await;
+        server
+    }
+
+    async fn start_on(
+        change: impl FnOnce(&mut Settings),
+        auto_register: bool,
+        (clock, store): (Arc<ManualClock>, Arc<MemoryStore>),
+        over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
         let mut settings = Settings::default();
         let free = Address::At(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listen = &mut settings.listen;
@@ -84,7 +117,7 @@ impl Server {
             .map(|b| (b.name, b.listener.local_addr().unwrap()))
             .collect();
         let foundation = Foundation {
-            store: store.clone(),
+            store: over(Arc::clone(&store)),
             clock: clock.clone(),
             random: Arc::new(SeededRandom::from_seed(1)),
         };
@@ -96,15 +129,13 @@ impl Server {
             serving.run(bound, ready).await.unwrap()
         });
         ready.await.unwrap();
-        let server = Self {
+        Self {
             app,
             clock,
             store,
             addresses,
             running,
-        };
-        server.register(EXTENSION, OWNER, &[SECRET]).await;
-        server
+        }
     }
 
     /// Registers an extension.
@@ -160,6 +191,16 @@ impl Server {
         });
         let answer = self.sandbox().post("/v1/e/authtoken", &body).await;
         answer.ok()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// The sandbox, as a page of the test extension with a viewer of an id.
+    pub async fn viewer(&self, user: &str, channel: &str) -> Http {
+        let body = serde_json::json!({
+            "app_id": EXTENSION, "channel_id": channel, "user_id": user, "role": "viewer",
+        });
+        let answer = self.sandbox().post("/v1/e/authtoken", &body).await;
+        let token = answer.ok()["token"].as_str().unwrap().to_owned();
+        self.sandbox().with(EXTENSION, &token)
     }
 
     /// A stage, as a page of the test extension with a token that the platform or a developer
