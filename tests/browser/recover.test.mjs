@@ -39,8 +39,6 @@ async function hears(page, event, data) {
 
 /** Broadcasts numbers until every page hears one again; resolves to the next number. */
 async function broadcastUntilHeard(pages, ask, from) {
-  const listening = () => window.isListening();
-  for (const page of pages) await page.waitForFunction(listening, null, { timeout: RECOVERY_MS_MAX });
   const before = await Promise.all(pages.map((page) => count(page, 'tick')));
   const late = performance.now() + RECOVERY_MS_MAX;
   for (let n = from; ; n += 1) {
@@ -61,7 +59,8 @@ for (const [index, setUp] of ['shim', 'helper'].entries()) {
       rig.open(t, { ...who, role: 'viewer', user: '72' }),
     ]);
     for (const page of pages) {
-      await page.evaluate(() => window.listenTo(['tick', 'channel_state_update', 'channel_config_update']));
+      await page.evaluate(() => window.listenTo(['tick', 'channel_state_update']));
+      await page.waitForFunction(() => window.isListening());
     }
     const [broadcaster, viewer] = pages;
     const ask = await backend(channel);
@@ -70,12 +69,16 @@ for (const [index, setUp] of ['shim', 'helper'].entries()) {
     await Promise.all(pages.map((page) => hears(page, 'channel_state_update', { kills: 0 })));
 
     for (let kills = 1; kills <= KILLS; kills += 1) {
+      const connections = await Promise.all(pages.map((page) => page.evaluate(() => window.connectionId())));
       await rig.server.kill();
       const refused = await viewer.evaluate(() => window.sdk.getChannelState().catch((error) => error.reason));
       assert.equal(refused, 'error', 'a call while the server is away fails, and the page lives on');
       await rig.server.start();
       // Changed while the pages are away, most likely: they did not hear it.
       await ask('POST', 'channel_state', { kills });
+      const back = (page, index) =>
+        page.waitForFunction((before) => window.isListening(before), connections[index], { timeout: RECOVERY_MS_MAX });
+      await Promise.all(pages.map(back));
       next = await broadcastUntilHeard(pages, ask, next);
       // The library has no memory of state; the helper reads again what it may have missed.
       if (setUp === 'helper') {

@@ -8,10 +8,15 @@ window.listenTo = (events) => {
     });
   }
 };
-/** Whether the library's channels are there; with a helper the library itself does not know. */
-window.isListening = () => {
+/**
+ * Whether the library's channels are there, on another connection than `before`, which it takes for
+ * open until it tries again. With a helper the library itself does not know.
+ */
+window.isListening = (before) => {
   const { messenger } = window.Muxy.default;
   if (!messenger.client) return true;
-  return messenger.client.connection.state === 'connected'
-    && messenger.channel?.subscribed && messenger.globalChannel?.subscribed;
+  const { state, socket_id: now } = messenger.client.connection;
+  const subscribed = [messenger.channel, messenger.globalChannel].every((of) => of?.subscribed);
+  return state === 'connected' && now !== before && subscribed;
 };
+window.connectionId = () => window.Muxy.default.messenger.client?.connection.socket_id;
