@@ -11,6 +11,7 @@ const FILES = {
   '/listening.js': ['page/listening.js', 'text/javascript'],
   '/local.js': ['page/local.js', 'text/javascript'],
   '/page.js': ['page/page.js', 'text/javascript'],
+  '/plain': ['page/plain.html', 'text/html; charset=utf-8'],
   '/surface.js': ['page/surface.js', 'text/javascript'],
   '/timing.js': ['page/timing.js', 'text/javascript'],
   '/medkit.umd.js': ['node_modules/@muxy/extensions-js/dist/medkit.umd.js', 'text/javascript'],

@@ -77,6 +77,7 @@ mod refresh_model;
 mod revocation;
 mod revocation_live;
 mod rig;
+mod rig_receipts;
 mod secrets;
 mod shutdown;
 mod socket_paths;

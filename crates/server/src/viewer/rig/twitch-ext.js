@@ -12,7 +12,6 @@
  * @typedef {{channelId: string, clientId: string, token: string, userId: string}} Auth
  * @typedef {{sku: string, displayName: string, cost: {amount: number, type: string}}} Product
  * @typedef {(target: string, contentType: string, message: string) => void} Listener
- * @typedef {{version: string, content: string}} Segment
  */
 /**
  * What the rig may change while the page runs; `subscription` is `viewer.subscriptionStatus`.
@@ -28,7 +27,8 @@ if (page.Twitch?.ext) return; // The platform's own is there.
 const RENEW_AFTER = 0.8;
 const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 5_000;
-const TIMER_MS_MAX = 2 ** 31 - 1;
+/** No timer waits longer. */
+const RENEW_MS_MAX = 2 ** 31 - 1;
 const SENDS_WAITING_MAX = 100;
 
 const here = new URL(/** @type {HTMLScriptElement} */ (document.currentScript).src);
@@ -46,7 +46,7 @@ const event = () => {
     tell: (/** @type {any[]} */ ...args) => callbacks.forEach((callback) => safely(callback, args)),
   };
 };
-/** A callback that throws does not keep the others from being called. @param {Function} callback @param {any[]} args */
+/** A callback that throws does not stop the others. @param {Function} callback @param {any[]} args */
 function safely(callback, args) {
   try {
     callback(...args);
@@ -54,11 +54,11 @@ function safely(callback, args) {
     reportError(error);
   }
 }
-const [failed, authorized, viewerChanged, completed, cancelled, followed] = Array.from('123456', event);
-const [configurationChanged, contextChanged, featuresChanged] = Array.from('123', event);
-const [visibilityChanged, positionChanged, highlightChanged] = Array.from('123', event);
-/** @param {unknown} error */
-const fail = (error) => failed.tell(error instanceof Error ? error : new Error(String(error)));
+const [failed, authorized, viewerChanged, completed, cancelled, followed, configurationChanged,
+  contextChanged, featuresChanged, visibilityChanged, positionChanged, highlightChanged,
+] = Array.from({ length: 12 }, event);
+const fail = (/** @type {unknown} */ error) =>
+  failed.tell(error instanceof Error ? error : new Error(String(error)));
 
 // Who the page is.
 /** @type {Identity} */
@@ -71,7 +71,7 @@ let claims = {};
 let stage = 'sandbox';
 /** @type {{tier: string} | null} */
 let subscription = null;
-/** Counts changes of identity: what an earlier one began is dropped. */
+/** Counts tries to become somebody; an earlier one is dropped. */
 let turn = 0;
 let tries = 0;
 /** @type {number | undefined} */
@@ -91,14 +91,9 @@ async function authorize() {
   const channel = who.channel ?? (role === 'broadcaster' ? user : undefined);
   if (!ext || !channel) return;
   try {
-    const answer = await request('POST', `${here.origin}/v1/e/authtoken`, {
-      app_id: ext,
-      channel_id: channel,
-      user_id: user,
-      role,
-      is_unlinked: !linked,
-    });
-    if (mine === turn) use(answer.token);
+    const asked = { app_id: ext, channel_id: channel, user_id: user, role, is_unlinked: !linked };
+    const { token } = await call('POST', '/v1/e/authtoken', asked, here.origin);
+    if (mine === turn) use(token);
   } catch (error) {
     if (mine !== turn) return;
     const status = /** @type {any} */ (error).status;
@@ -121,9 +116,9 @@ function use(token) {
   auth = { channelId: claims.channel_id, clientId, token, userId: claims.opaque_user_id };
   if (!who.token) {
     const lifeMs = (claims.exp - claims.iat) * 1_000 * RENEW_AFTER;
-    timer = setTimeout(authorize, Math.min(lifeMs, TIMER_MS_MAX));
+    timer = setTimeout(authorize, Math.min(lifeMs, RENEW_MS_MAX));
   }
-  if (before && scopeOf(before) !== scopeOf(auth)) latest.clear();
+  if (before?.clientId !== clientId || before?.channelId !== auth.channelId) latest.clear();
   // A socket that is open takes the new token too.
   if (socket && socket.url === address()) present();
   else connect();
@@ -131,33 +126,24 @@ function use(token) {
   viewerChanged.tell();
 }
 
-const scopeOf = (/** @type {Auth} */ { clientId, channelId }) => `${clientId} ${channelId}`;
-
 // The server.
 function base() {
   const named = said('server');
   if (named) return named.replace(/\/$/, '');
   if (stage === 'sandbox' || !productionPort) return here.origin;
-  const url = new URL(here.origin);
-  url.port = String(productionPort);
-  return url.origin;
+  return Object.assign(new URL(here.origin), { port: productionPort }).origin;
 }
 
-/** @param {string} method @param {string} url @param {unknown} [body] @returns {Promise<any>} */
-async function request(method, url, body) {
+/** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
+async function call(method, path, body, root = base()) {
   /** @type {Record<string, string>} */
   const headers = auth ? { Authorization: `${auth.clientId} ${auth.token}` } : {};
-  const response = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+  const response = await fetch(root + path, { method, headers, body: body && JSON.stringify(body) });
   const answer = await response.json();
   if (response.ok) return answer;
   const text = [answer.reason, answer.info].filter(Boolean).join(': ');
   throw Object.assign(new Error(text), { status: response.status });
 }
-/** @param {string} method @param {string} path @param {unknown} [body] */
-const call = async (method, path, body) => {
-  if (!auth) throw new Error('the page is not authorized yet');
-  return request(method, base() + path, body);
-};
 
 // The viewer socket.
 /** @type {WebSocket | undefined} */
@@ -165,8 +151,8 @@ let socket;
 let heardBefore = false;
 const address = () => `${base().replace(/^http/, 'ws')}/v1/viewer`;
 const present = () => {
-  const authorization = auth && `${auth.clientId} ${auth.token}`;
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ authorization }));
+  if (socket?.readyState !== WebSocket.OPEN) return; // It does so once it is.
+  socket.send(JSON.stringify({ authorization: `${auth?.clientId} ${auth?.token}` }));
 };
 
 function connect() {
@@ -184,7 +170,7 @@ function connect() {
   opened.onclose = ({ code }) => {
     if (socket !== opened) return;
     socket = undefined;
-    // 1008: the token is no good any more.
+    // 1008: the token is no good.
     if (code !== 1008) setTimeout(() => socket ?? connect(), pause());
     else if (!who.token) timer = setTimeout(authorize, pause());
   };
@@ -202,14 +188,14 @@ function listening() {
 const listeners = new Map();
 /** The latest of each state-like event. @type {Map<string, string>} */
 const latest = new Map();
-/** Messages are noted in the order they came, also those that must be unpacked. */
+/** Messages are noted in order, also those that must be unpacked. */
 let noted = Promise.resolve();
 /** @type {string[]} */
 let parts = [];
 
 const scope = () => `${stage}:${auth?.clientId}:`;
 
-/** Keeps parts back until their message is whole: a lost connection must not leave half of one. @param {string} target @param {string} text */
+/** Keeps parts back until all are there: a lost connection leaves no half message. @param {string} target @param {string} text */
 function hear(target, text) {
   const [, index, count = '1'] = text.match(/^<(\d+),(\d+)>/) ?? [];
   if (!Number(index)) parts = [];
@@ -252,7 +238,7 @@ function keep(name, data) {
   segmentsTold = text;
 }
 
-/** Reads what may have changed while nobody listened, and tells what did. @param {boolean} tell */
+/** Reads what may have changed unheard, and tells what did. @param {boolean} tell */
 async function catchUp(tell) {
   await noted;
   const before = new Map(latest);
@@ -266,7 +252,7 @@ async function catchUp(tell) {
     extension_state_update: state?.extension,
   })) {
     const known = latest.get(name);
-    // One that came in the meantime is newer.
+    // What came in the meantime is newer.
     if (!data || known !== before.get(name) || known === JSON.stringify(data)) continue;
     keep(name, data);
     const target = name.startsWith('channel') ? 'broadcast' : 'global';
@@ -296,16 +282,14 @@ function send(target, contentType, message) {
 
 // Dialogs.
 let asking = false;
-/** @param {string} question @param {string} yes @param {string} [no] @returns {Promise<boolean>} */
-function ask(question, yes, no) {
+/** Whether the first button was pressed. @param {string} question @param {string[]} names @returns {Promise<boolean>} */
+function ask(question, ...names) {
   if (asking) return Promise.reject(new Error('a dialog is open already'));
   asking = true;
   const host = document.createElement('div');
   const dialog = document.createElement('dialog');
-  const text = document.createElement('p');
-  text.textContent = question;
-  dialog.append(text);
-  for (const name of no ? [yes, no] : [yes]) {
+  dialog.append(question, document.createElement('hr'));
+  for (const name of names) {
     const button = document.createElement('button');
     button.textContent = name;
     button.onclick = () => dialog.close(name);
@@ -318,7 +302,7 @@ function ask(question, yes, no) {
     dialog.onclose = () => {
       asking = false;
       host.remove();
-      resolve(dialog.returnValue === yes);
+      resolve(dialog.returnValue === names[0]);
     };
   });
 }
@@ -326,7 +310,7 @@ function ask(question, yes, no) {
 // Bits.
 let loopback = false;
 
-/** The page's own list, as the page library takes it; else the SKUs of the channel's config. @returns {Promise<Product[]>} */
+/** The page's own list, as the library takes it; else the SKUs of the channel's config. @returns {Promise<Product[]>} */
 async function products() {
   const own = page.MEDKIT_PURCHASABLE_ITEMS;
   if (own) return own;
@@ -342,16 +326,16 @@ async function purchase(sku) {
   if (!bitsEnabled()) throw new Error('bits are not enabled');
   const product = (await products()).find((product) => product.sku === sku);
   if (!product) throw new Error(`no product has the SKU ${sku}`);
-  const question = `Use ${product.cost.amount} bits for ${product.displayName}?`;
+  const amount = Number(product.cost.amount);
+  const question = `Use ${amount} bits for ${product.displayName}?`;
   if (!loopback && !(await ask(question, 'Use bits', 'Cancel'))) return cancelled.tell();
-  const cost = { amount: Number(product.cost.amount) };
-  const receipt = await call('POST', '/rig/receipt', { ...product, cost });
+  const receipt = await call('POST', '/rig/receipt', { ...product, cost: { amount } });
   const userId = claims.user_id ?? claims.opaque_user_id;
-  const name = said('name') ?? `User ${userId}`;
-  completed.tell({ ...receipt, displayName: name, userId, product, initiator: 'current_user' });
+  const displayName = said('name') ?? `User ${userId}`;
+  completed.tell({ ...receipt, displayName, userId, product, initiator: 'current_user' });
 }
-/** @param {string} sku */
-const useBits = (sku) => void purchase(sku).catch((error) => (fail(error), cancelled.tell()));
+const useBits = (/** @type {string} */ sku) =>
+  void purchase(sku).catch((error) => (fail(error), cancelled.tell()));
 
 // Identity, follows.
 async function shareId() {
@@ -363,25 +347,19 @@ async function shareId() {
   who.linked = !who.linked;
   await authorize();
 }
-/** @param {string} channel */
-async function follow(channel) {
-  followed.tell(await ask(`Follow ${channel}?`, 'Follow', 'Cancel'), channel);
-}
 
-// Configuration: parts of the channel's and the extension's config (spec 3.3).
-/** @type {{broadcaster?: Segment, developer?: Segment, global?: Segment}} */
+// Configuration: kept in the channel's and the extension's config (spec 3.3).
+/** @type {Record<string, {version: string, content: string} | undefined>} */
 let segments = {};
 /** @type {string | undefined} */
 let segmentsTold;
 /** @param {string} segment @param {string} version @param {string} content */
 function setSegment(segment, version, content) {
-  const path = segment === 'global' ? 'extension' : 'channel';
-  const configuration = { [segment]: { version, content } };
-  call('PATCH', `/v1/e/config/${path}`, { configuration }).catch(fail);
+  const path = `/v1/e/config/${segment === 'global' ? 'extension' : 'channel'}`;
+  call('PATCH', path, { configuration: { [segment]: { version, content } } }).catch(fail);
 }
 
 // The player around the page.
-const dark = matchMedia('(prefers-color-scheme: dark)').matches;
 /** @type {Record<string, unknown>} */
 let context = {
   arePlayerControlsVisible: false,
@@ -397,7 +375,7 @@ let context = {
   language: said('language') ?? navigator.language,
   mode: said('mode') ?? 'viewer',
   playbackMode: 'video',
-  theme: said('theme') ?? (dark ? 'dark' : 'light'),
+  theme: said('theme') ?? 'light',
   videoResolution: '1920x1080',
   volume: 1,
 };
@@ -433,17 +411,12 @@ function set({ identity, subscription: tier, visible, highlighted, position, ...
 }
 
 /** Tells also what there is already. @param {(callback: any) => void} add @param {() => any[] | undefined} present */
-const withPresent = (add, present) => (/** @type {Function} */ callback) => {
-  let told = false;
-  add((/** @type {any[]} */ ...args) => {
-    told = true;
-    callback(...args);
-  });
+const withPresent = (add, present) => (/** @type {Function} */ callback) =>
   queueMicrotask(() => {
+    add(callback);
     const args = present();
-    if (args && !told) safely(callback, args);
+    if (args) safely(callback, args);
   });
-};
 
 const ext = {
   onAuthorized: withPresent(authorized.add, () => auth && [auth]),
@@ -493,7 +466,10 @@ const ext = {
   actions: {
     requestIdShare: () => void shareId().catch(fail),
     /** @param {string} channel */
-    followChannel: (channel) => void follow(channel).catch(fail),
+    followChannel(channel) {
+      const asked = ask(`Follow ${channel}?`, 'Follow', 'Cancel');
+      asked.then((follows) => followed.tell(follows, channel)).catch(fail);
+    },
     onFollow: followed.add,
     minimize: () => show(false),
   },
@@ -516,11 +492,9 @@ page.Twitch = { ...page.Twitch, ext };
 document.addEventListener('visibilitychange', () => show(!document.hidden));
 // The rig's page around this one may change all that, nobody else's.
 addEventListener('message', ({ source, origin, data }) => {
-  if (source !== parent || source === window || typeof data?.crowdlinkRig !== 'object') return;
-  const { hostname } = new URL(origin === 'null' ? 'http://nowhere.invalid' : origin);
-  if (origin === here.origin || ['127.0.0.1', 'localhost', '[::1]'].includes(hostname)) {
-    set(data.crowdlinkRig);
-  }
+  const isLocal = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(origin);
+  const isAround = source === parent && source !== window;
+  if (isAround && (isLocal || origin === here.origin) && data?.crowdlinkRig) set(data.crowdlinkRig);
 });
 if (parent !== window) parent.postMessage({ crowdlinkRig: 'ready' }, '*');
 authorize();
