@@ -20,28 +20,31 @@ before(async () => {
 });
 after(() => rig?.stop());
 
-for (const setUp of ['shim', 'hosted', 'helper', 'production']) {
-  test(`every method of the library works in the set-up ${setUp}`, async (t) => {
-    const extension = `surface-${setUp}`;
-    const secret = await rig.server.register(extension, CHANNEL);
-    const pages = {};
-    for (const [role, user] of Object.entries(ROLES)) {
-      const token = platformToken(secret, { role, channel: CHANNEL, user });
-      const who = { setUp, extension, role, user, viewer: VIEWER, channel: CHANNEL, token };
-      pages[role] = await rig.open(t, { ...who, analytics: true });
-    }
-    const recipes = await pages.viewer.evaluate(() => window.surface.recipes);
-    const methods = await pages.viewer.evaluate(() => window.surface.methods());
-    assert.deepEqual(recipes.map(({ method }) => method).sort(), methods.sort());
+test('every method of the library works in each set-up', { concurrency: 2 }, async (tests) => {
+  const setUps = ['shim', 'hosted', 'helper', 'production'];
+  await Promise.all(setUps.map((setUp) => tests.test(setUp, (t) => everyMethod(t, setUp))));
+});
 
-    const wrong = {};
-    for (const { method, as } of recipes) {
-      const fault = await pages[as].evaluate((method) => window.surface.run(method), method);
-      if (fault) wrong[method] = fault;
-    }
-    assert.deepEqual(wrong, {});
-    const broken = recipes.filter(({ broken }) => broken);
-    t.diagnostic(`${methods.length} methods; broken in the library: ${broken.length}`);
-    for (const { method, broken: reason } of broken) t.diagnostic(`${method}: ${reason}`);
-  });
+async function everyMethod(t, setUp) {
+  const extension = `surface-${setUp}`;
+  const secret = await rig.server.register(extension, CHANNEL);
+  const pages = {};
+  for (const [role, user] of Object.entries(ROLES)) {
+    const token = platformToken(secret, { role, channel: CHANNEL, user });
+    const who = { setUp, extension, role, user, viewer: VIEWER, channel: CHANNEL, token };
+    pages[role] = await rig.open(t, { ...who, analytics: true });
+  }
+  const recipes = await pages.viewer.evaluate(() => window.surface.recipes);
+  const methods = await pages.viewer.evaluate(() => window.surface.methods());
+  assert.deepEqual(recipes.map(({ method }) => method).sort(), methods.sort());
+
+  const wrong = {};
+  for (const { method, as } of recipes) {
+    const fault = await pages[as].evaluate((method) => window.surface.run(method), method);
+    if (fault) wrong[method] = fault;
+  }
+  assert.deepEqual(wrong, {});
+  const broken = recipes.filter(({ broken }) => broken);
+  t.diagnostic(`${methods.length} methods; broken in the library: ${broken.length}`);
+  for (const { method, broken: reason } of broken) t.diagnostic(`${method}: ${reason}`);
 }

@@ -199,8 +199,12 @@
       let calls = 0;
       sdk.unlisten(sdk.listen('gone', () => (calls += 1)));
       // The one that is still listened to comes after.
-      await heard(sdk, () => (sdk.send('gone', { n: 3 }), sdk.send('gone', { n: 3 })), 'gone');
+      await heard(sdk, () => sdk.send('gone', { n: 3 }), 'gone');
       same(calls, 0);
+      // With a helper the library stays on events to all, which it has asked for beside.
+      const body = { target: 'broadcast', event: 'gone', data: { n: 4 } };
+      await heard(sdk, () => sdk.signedRequest('POST', 'extension_broadcast', body), 'gone');
+      same(calls, helper ? 1 : 0);
     }],
 
     ['vote', 'viewer', async (sdk) => {
@@ -349,19 +353,134 @@
       await until(() => opened.includes(`/login/twitch/token/${extension}/`));
     }],
   ];
+  /** What is no method of a page's SDK, and public all the same. */
+  const USER = [
+    ['extractJWTInfo', 'viewer', async (sdk) => {
+      const user = Object.create(Object.getPrototypeOf(await sdk.getUser()));
+      user.extractJWTInfo(sdk.user.twitchJWT);
+      same([user.role, user.twitchID], ['viewer', viewer]);
+    }],
+    ['anonymous', 'viewer', async (sdk) => same((await sdk.getUser()).anonymous(), false)],
+    ['updateAuth', 'viewer', async (sdk) => {
+      const user = await sdk.getUser();
+      user.updateAuth({ token: user.twitchJWT });
+      same(user.twitchID, viewer);
+    }],
+    ['getOffsetDate', 'viewer', async (sdk) => {
+      const offMs = Math.abs((await sdk.getUser()).getOffsetDate() - Date.now());
+      holds(offMs < 10_000, `the right date, got one ${offMs} ms off`);
+    }],
+  ];
+  const MUXY = [
+    // The page has called it, and may once.
+    ['setup', 'viewer', () => throws(() => muxy.setup({ clientID: extension }), Error)],
+    ['debug', 'viewer', () => {
+      muxy.debug(new muxy.DebuggingOptions().role('viewer'));
+      same([muxy.debugOptions.role, muxy.debugOptions.channelID], ['viewer', channel]);
+    }],
+    ['watchAuth', 'viewer', () => same([muxy.watchingAuth, muxy.user.channelID], [true, channel])],
+    ['beginDebugHelixTokenFlow', 'viewer', async () => {
+      let opened = '';
+      window.open = (address) => (opened = address);
+      muxy.beginDebugHelixTokenFlow();
+      await until(() => opened.includes(`/login/twitch/token/${extension}/`));
+    }],
+    ['TwitchClient', 'viewer', () => same(muxy.TwitchClient().extensionId, extension)],
+    ['printInfo', 'viewer', () => muxy.constructor.printInfo()],
+  ];
+  const TWITCH_CLIENT = [
+    ['loaded', 'viewer', async () => same(await muxy.TwitchClient().loaded(), undefined)],
+    ['signedTwitchHelixRequest', 'viewer', async () => {
+      same(await muxy.TwitchClient().signedTwitchHelixRequest('GET', 'streams', undefined, 'token'), ['GET streams']);
+    }],
+    ['getTwitchUsers', 'viewer', async () => {
+      same(await muxy.TwitchClient().getTwitchUsers(['a', 'b'], 'token'), ['GET users?login=a&login=b']);
+    }],
+    ['getTwitchUsersByID', 'viewer', async () => {
+      same(await muxy.TwitchClient().getTwitchUsersByID(['1', '2'], 'token'), ['GET users?id=1,2']);
+    }],
+    ['setExtensionRequiredConfiguration', 'viewer', (sdk) => {
+      const client = muxy.TwitchClient();
+      return throws(() => client.setExtensionRequiredConfiguration(sdk.user.twitchJWT, ''), TypeError);
+    }, 'it reads its own address from the query string alone'],
+  ];
+  const UTIL = [
+    ['registerEnvironment', 'viewer', () => {
+      muxy.Util.registerEnvironment('Own', { environment: 'own' });
+      same(muxy.Util.Environments.Own, { environment: 'own' });
+    }],
+    ['errorPromise', 'viewer', async () => same(await muxy.Util.errorPromise('no').catch((error) => error), 'no')],
+    ['widestLine', 'viewer', () => same(muxy.Util.widestLine(['a', 'abc']), 3)],
+    ['asciiBox', 'viewer', () => same(muxy.Util.asciiBox(['abc']).length, 4)],
+    ['isWindowFramed', 'viewer', () => same(muxy.Util.isWindowFramed(), helper)],
+    ['currentEnvironment', 'viewer', () => {
+      const { Production, SandboxDev, SandboxTwitch } = muxy.Util.Environments;
+      const expected = { production: Production, helper: SandboxTwitch }[setUp] ?? SandboxDev;
+      same(muxy.Util.currentEnvironment() === expected, true);
+    }],
+    ['consolePrint', 'viewer', () => muxy.Util.consolePrint('recipes', { boxed: true })],
+    ['eventPatternMatch', 'viewer', () => {
+      const { eventPatternMatch } = muxy.Util;
+      same([eventPatternMatch('a:b', 'a:*'), eventPatternMatch('a:b', 'a')], [true, false]);
+    }],
+    ['forceType', 'viewer', () => throws(() => muxy.Util.forceType(1, 'string'), TypeError)],
+    ['getTwitchEnvironment', 'viewer', () => throws(() => muxy.Util.getTwitchEnvironment(), TypeError),
+      'it reads its own address from the query string alone'],
+    ['extractJWTInfo', 'viewer', (sdk) => {
+      same(muxy.Util.extractJWTInfo(sdk.user.twitchJWT).channel_id, channel);
+    }],
+  ];
+  const OPTIONS = ['url', 'channelID', 'userID', 'role', 'jwt', 'environment'].map((name) => [
+    name, 'viewer', () => {
+      const value = name === 'url' ? 'https://localhost' : 'value';
+      same(new muxy.DebuggingOptions()[name](value).options[name], value);
+    },
+  ]);
+  for (const name of ['onPubsubSend', 'onPubsubReceive', 'onPubsubListen']) {
+    OPTIONS.push([name, 'viewer', () => {
+      const told = () => {};
+      same(new muxy.DebuggingOptions()[name](told).options[name] === told, true);
+    }]);
+  }
+  OPTIONS.push(['readFromQuery', 'viewer', () => {
+    const query = new URLSearchParams('muxy_debug_role=admin');
+    same(new muxy.DebuggingOptions().readFromQuery(query, 'role'), 'admin');
+  }]);
+
   /** What published guides use and the shim adds. */
   const ADDED = [
     ['getAuthPin', 'broadcaster', async (sdk) => same((await sdk.getAuthPin()).pin.length, 6)],
     ['patchChannelConfig', 'broadcaster', async (sdk) => same(await sdk.patchChannelConfig({ c: 1 }), {})],
     ['getAllConfig', 'broadcaster', async (sdk) => same((await sdk.getAllConfig()).channel.c, 1)],
   ];
-  const SDK = setUp === 'shim' ? [...OWN, ...ADDED] : OWN;
+  const own = (of) => Object.getOwnPropertyNames(of);
+  /** Where methods are found, and their recipes. */
+  const CLASSES = {
+    SDK: [() => own(muxy.SDK.prototype), setUp === 'shim' ? [...OWN, ...ADDED] : OWN],
+    Muxy: [() => [...own(Object.getPrototypeOf(muxy)), ...own(muxy.constructor)], MUXY],
+    User: [() => own(Object.getPrototypeOf(window.sdk.user)), USER],
+    TwitchClient: [() => own(Object.getPrototypeOf(muxy.TwitchClient())), TWITCH_CLIENT],
+    Util: [() => own(muxy.Util), UTIL],
+    DebuggingOptions: [() => own(muxy.DebuggingOptions.prototype), OPTIONS],
+  };
+  const NO_METHODS = ['constructor', 'prototype', 'length', 'name', 'arguments', 'caller'];
+  const FIELDS = ['Environments', 'availableEnvironments', 'Roles', 'VideoModes', 'overrideEnvironment'];
   window.surface = {
-    recipes: SDK.map(([method, as, , broken]) => ({ method, as, broken })),
-    methods: () => Object.getOwnPropertyNames(muxy.SDK.prototype).filter((name) => name !== 'constructor'),
+    /** In the order in which they run. */
+    recipes: Object.entries(CLASSES).flatMap(([of, [, recipes]]) =>
+      recipes.map(([method, as, , broken]) => ({ method: `${of}.${method}`, as, broken })),
+    ),
+    /** By reflection. */
+    methods: () =>
+      Object.entries(CLASSES).flatMap(([of, [names]]) =>
+        names()
+          .filter((name) => ![...NO_METHODS, ...FIELDS].includes(name))
+          .map((name) => `${of}.${name}`),
+      ),
     /** Runs one; resolves to what went wrong. */
     async run(method) {
-      const [, , recipe] = SDK.find(([name]) => name === method);
+      const [of, name] = method.split('.');
+      const [, , recipe] = CLASSES[of][1].find(([known]) => known === name);
       try {
         await recipe(window.sdk);
         return undefined;
