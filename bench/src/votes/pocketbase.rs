@@ -37,7 +37,11 @@ impl PocketBase {
         let data = tempfile::tempdir()?;
         let command = || {
             let mut command = Command::new(program);
-            command.arg("--dir").arg(data.path());
+            // It writes beside its folder, too, unless it is told where.
+            command.arg("--dir").arg(data.path().join("data"));
+            command
+                .arg("--migrationsDir")
+                .arg(data.path().join("migrations"));
             command.stdin(Stdio::null()).stdout(Stdio::null());
             command
         };

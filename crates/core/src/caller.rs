@@ -49,6 +49,8 @@ pub struct Caller {
     pub expires_at_ms: i64,
     /// What can be revoked: ids of the token, its family, its grant.
     pub revocable: Revocable,
+    /// Whose rate REST calls are taken from (`spec 5`): a user's, however many tokens it has.
+    pub(crate) rate_key: Arc<str>,
 }
 
 /// The ids by which a token can be revoked.
@@ -101,13 +103,20 @@ impl Caller {
         if channel_id.is_none() && !role.is_trusted() {
             return None;
         }
+        let user_id = present(claims.user_id);
+        let opaque_user_id = present(claims.opaque_user_id);
+        let identity = user_id.as_deref().or(opaque_user_id.as_deref());
+        let (client_id, identity) = (extension.client_id.as_str(), identity.unwrap_or_default());
+        // Once for a token, not for each of its calls.
+        let rate_key = [stage.as_str(), "/", client_id, "/", identity].concat();
         Some(Self {
             stage,
-            extension,
             role,
             channel_id,
-            user_id: present(claims.user_id),
-            opaque_user_id: present(claims.opaque_user_id),
+            rate_key: rate_key.into(),
+            extension,
+            user_id,
+            opaque_user_id,
             expires_at_ms,
             revocable: Revocable {
                 jti: claims.jti,
@@ -171,8 +180,14 @@ impl Caller {
     /// The channel a call is about, if the caller may write it: its broadcaster, or a trusted role.
     pub fn writable_channel<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Error> {
         let channel = self.channel(named)?;
+        self.require_broadcaster()?;
+        Ok(channel)
+    }
+
+    /// Refuses everybody but broadcasters, of whatever channel, and trusted roles.
+    pub fn require_broadcaster(&self) -> Result<(), Error> {
         if self.role.is_trusted() || self.role == Role::Broadcaster {
-            Ok(channel)
+            Ok(())
         } else {
             Err(Error::Forbidden("requires role broadcaster".into()))
         }

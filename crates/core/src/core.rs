@@ -7,17 +7,21 @@ use crowdlink_protocol::{ClientId, Stage};
 use futures::FutureExt as _;
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
+use crate::accumulate;
 use crate::broadcast::{self, Broadcast};
 use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
+use crate::codes;
+use crate::combine::Combiner;
 use crate::error::Error;
 use crate::guess::Guesses;
 use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
 use crate::polls::{self, PollNews, Polls};
 use crate::presence::Presence;
+use crate::rank;
 use crate::rate::Rates;
 use crate::registry::{self, AddExtension, Extension, Registry};
 use crate::runs;
@@ -65,6 +69,10 @@ pub struct Core {
     pub(crate) polls: Arc<Polls>,
     pub(crate) trivia: Arc<Trivia>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
+    pub(crate) accumulate: Arc<Combiner<accumulate::Entry, ()>>,
+    pub(crate) rank: Arc<Combiner<rank::Operation, Option<String>>>,
+    pub(crate) redeem: Arc<Combiner<String, codes::Given>>,
+    pub(crate) uploads: Semaphore,
 }
 
 /// Figures for operators.
@@ -135,6 +143,10 @@ impl Core {
             askers: Askers::new(),
             presence: Presence::default(),
             known_users: Arc::new(Cache::new(KNOWN_USERS_MAX)),
+            accumulate: Combiner::new(),
+            rank: Combiner::new(),
+            redeem: Combiner::new(),
+            uploads: Semaphore::new(codes::UPLOADS_AT_ONCE_MAX),
         });
         tokens::catch_up(&core, 0).await?;
         Ok(core)
@@ -176,6 +188,11 @@ impl Core {
 
     pub(crate) fn registry(&self) -> Arc<Registry> {
         Arc::clone(&self.registry.read())
+    }
+
+    /// Grows with every change of the registry.
+    pub(crate) fn registry_generation(&self) -> u64 {
+        self.registry.read().generation
     }
 
     /// Every registered extension, by id.
@@ -224,12 +241,12 @@ impl Core {
 
     /// Takes one from the rate of a REST caller (`spec 5`).
     pub fn take_rest(&self, caller: &Caller) -> Result<(), Error> {
-        self.rates.rest.take(rate_key(caller))
+        self.rates.rest.take(Arc::clone(&caller.rate_key))
     }
 
     /// Takes one from the rate of somebody who votes (`spec 5`).
     pub(crate) fn take_vote(&self, caller: &Caller) -> Result<(), Error> {
-        self.rates.votes.take(rate_key(caller))
+        self.rates.votes.take(Arc::clone(&caller.rate_key))
     }
 
     /// Re-reads the registry if it changed; answers with the extensions that went.
@@ -370,10 +387,4 @@ impl Core {
             self.rates.tidy();
         }
     }
-}
-
-/// Whom a rate counts: stage, extension and voter identity.
-fn rate_key(caller: &Caller) -> String {
-    let (stage, client_id) = (caller.stage.as_str(), caller.client_id().as_str());
-    [stage, "/", client_id, "/", caller.voter_identity()].concat()
 }

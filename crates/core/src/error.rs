@@ -83,6 +83,8 @@ pub enum TokenFault {
 /// What the state of things does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
+    /// Values to read after nothing (`spec 3.5`).
+    MalformedStart,
     /// A vote beyond what statistics count (`spec 3.6`).
     ValueOutOfBounds,
     /// A poll that has not begun, has ended, or is disabled.
@@ -110,7 +112,8 @@ pub enum Refusal {
 impl Refusal {
     const fn status(self) -> u16 {
         match self {
-            Self::ValueOutOfBounds
+            Self::MalformedStart
+            | Self::ValueOutOfBounds
             | Self::PollClosed
             | Self::UnacceptableVote
             | Self::QuestionLocked
@@ -122,6 +125,7 @@ impl Refusal {
 
     const fn reason(self) -> &'static str {
         match self {
+            Self::MalformedStart => "Malformed start parameter",
             Self::ValueOutOfBounds => "Value out of bounds",
             Self::PollClosed => "poll is closed",
             Self::UnacceptableVote => "unacceptable vote",
@@ -138,6 +142,7 @@ impl Refusal {
 
     const fn info(self) -> &'static str {
         match self {
+            Self::MalformedStart => "name the `observed` to read after, in ms; 0 for the first",
             Self::ValueOutOfBounds => "values are from -1000 to 1000",
             Self::PollClosed => "it has not begun, has ended or is disabled; nothing was counted",
             Self::UnacceptableVote => {

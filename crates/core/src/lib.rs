@@ -4,14 +4,17 @@
 //! the bus are handed in as a [`World`]. Permission lives in the function whose rule it protects;
 //! REST and WebSocket are two doors to the same functions.
 
+pub mod accumulate;
 pub mod broadcast;
 mod bus;
 mod caller;
+pub mod codes;
 mod combine;
 pub mod config;
 mod core;
 pub mod documents;
 mod error;
+mod gathered;
 mod guess;
 mod identity;
 pub mod json_store;
@@ -22,6 +25,7 @@ pub mod pairing;
 pub mod polls;
 mod presence;
 mod random;
+pub mod rank;
 mod rate;
 pub mod registry;
 mod runs;
@@ -37,6 +41,7 @@ pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};
 pub use caller::{Caller, Revocable, check_id};
 pub use core::{Core, CoreOptions, CoreStats, Ended, Notice};
 pub use error::{Error, Refusal, TokenFault};
+pub use gathered::DEFAULT_ID;
 pub use identity::{note_listener, user_ids, user_info};
 pub use limits::{Lifetimes, Limits, Rate};
 pub use message::{encode_message, message_text};

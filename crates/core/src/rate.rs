@@ -31,7 +31,7 @@ impl governor::clock::Clock for Ticks {
     }
 }
 
-type Keyed = RateLimiter<String, DashMapStateStore<String>, Ticks, NoOpMiddleware<Duration>>;
+type Keyed = RateLimiter<Arc<str>, DashMapStateStore<Arc<str>>, Ticks, NoOpMiddleware<Duration>>;
 
 /// A rate, kept for each key.
 pub(crate) struct KeyedRate {
@@ -63,7 +63,7 @@ impl KeyedRate {
     }
 
     /// Takes one, or tells when there is another.
-    pub(crate) fn take(&self, key: impl Into<String>) -> Result<(), Error> {
+    pub(crate) fn take(&self, key: impl Into<Arc<str>>) -> Result<(), Error> {
         self.limiter.check_key(&key.into()).map_err(|not_until| {
             let now = governor::clock::Clock::now(&self.ticks);
             let wait = Duration::from(not_until.earliest_possible().duration_since(now));

@@ -100,9 +100,9 @@ impl<'de> Deserialize<'de> for Secret {
 }
 
 /// SHA-256, for tokens of 256 random bits: nothing slower is needed for those.
-pub(crate) fn sha256(text: &str) -> [u8; 32] {
+pub(crate) fn sha256(text: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+    hash.copy_from_slice(digest::digest(&digest::SHA256, text).as_ref());
     hash
 }
 

@@ -61,6 +61,19 @@ impl<V: Serialize + DeserializeOwned> Table<V> {
             .transpose()
     }
 
+    /// Reads several records, in the order asked, in one snapshot.
+    pub(crate) async fn get_many(
+        &self,
+        store: &dyn Store,
+        keys: Vec<String>,
+    ) -> Result<Vec<Option<Stored<V>>>, Error> {
+        let records = store.get_many(&keys).await?;
+        let decode = |(key, record): (String, Option<Record>)| {
+            record.map(|record| Self::decode(key, &record)).transpose()
+        };
+        keys.into_iter().zip(records).map(decode).collect()
+    }
+
     /// Reads a page of the records whose key starts with `prefix`.
     pub(crate) async fn scan(
         &self,

@@ -3,25 +3,33 @@
 //!
 //! Nothing here does I/O, is asynchronous or reads a clock. The store is unknown to it.
 
+mod accumulate;
 mod bounds;
 mod call;
 mod claims;
+mod codes;
 mod envelope;
 mod ids;
 mod path;
 mod poll;
+mod rank;
 mod reply;
 mod rest;
 mod role;
 mod stage;
 mod trivia;
 
+pub use accumulate::{Accumulated, AccumulatedPage};
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
     Authenticate, BroadcastCall, Call, CallError, ConfigCall, ConfigTopic, Credential, Json,
     PollCall, PollTopic, ReadableConfig, StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
+pub use codes::{
+    CodeNames, CodeRedeemed, CodesDistributed, CodesEligible, CodesMarked, CodesRedeemed,
+    PRIZES_MAX,
+};
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
 pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
 pub use path::{SocketPath, SocketPathError, Version};
@@ -29,6 +37,7 @@ pub use poll::{
     FieldError, POLL_COUNTERS, PollConfig, PollConfigChange, PollDefinitionChange, PollHead,
     PollReport, PollStatus, VoteReport, VoteStatistics,
 };
+pub use rank::{RankAccepted, RankScore, Ranking};
 pub use reply::{ErrorItem, Meta, encode_data, encode_errors, encode_event};
 pub use rest::{
     AuthtokenBody, ErrorBody, Grant, Grants, PairingToken, Pin, PinExists, Token, Tokens, UserIds,

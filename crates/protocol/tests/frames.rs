@@ -1,18 +1,24 @@
-//! The golden frames of `frames/` (`spec 2.2`, `spec 2.3`): our decoder reads the requests, our
+//! The golden frames of `frames/` (`spec 2.2`, `spec 2.3`, `spec 2.6`): our decoder reads the requests, our
 //! encoders write the answers, errors and events to the byte.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use crowdlink_protocol::{
-    Authenticate, BroadcastCall, Call, Credential, Json, Meta, REQUEST_ID_NONE, Request,
-    encode_data, encode_errors, encode_event,
+    Authenticate, BroadcastCall, Call, Credential, Json, Meta, PollCall, PollConfigChange,
+    PollDefinitionChange, PollHead, PollReport, PollStatus, PollTopic, REQUEST_ID_NONE, Request,
+    VoteStatistics, encode_data, encode_errors, encode_event,
 };
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 const CLIENT_ID: &str = "i575hs2x9lb3u8hqujtezit03w1740";
 const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl";
@@ -57,6 +63,112 @@ fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).unwrap()
 }
 
+/// What the requests of polls are, with their ids.
+fn polls() -> Vec<(&'static str, (u16, Call<'static>))> {
+    let id = || "favorite-color".to_owned();
+    let one = || PollTopic::One(id());
+    let prompt = "What is your favorite color?".to_owned();
+    let create = PollCall::Create {
+        poll_id: id(),
+        definition: PollDefinitionChange {
+            prompt: Some(prompt),
+            options: Some(vec!["Blue".to_owned(), "Red".to_owned()]),
+            user_data: Some(json!({ "round": 1 })),
+        },
+        config: PollConfigChange {
+            user_id_voting: Some(false),
+            distinct_options_per_user: Some(1),
+            total_votes_per_user: Some(1),
+            votes_per_option: Some(1),
+            disabled: Some(false),
+            starts_at_s: Some(0),
+            ends_at_s: Some(0),
+            starts_in_s: Some(0),
+            ends_in_s: Some(60),
+        },
+        fresh: false,
+    };
+    let nulls = PollCall::Create {
+        poll_id: id(),
+        definition: PollDefinitionChange {
+            options: Some(Vec::new()),
+            ..PollDefinitionChange::default()
+        },
+        config: PollConfigChange::default(),
+        fresh: true,
+    };
+    let stop = PollConfigChange {
+        ends_at_s: Some(-1),
+        ..PollConfigChange::default()
+    };
+    let calls = [
+        ("poll_subscribe", 20, PollCall::Subscribe(one())),
+        (
+            "poll_subscribe_all",
+            21,
+            PollCall::Subscribe(PollTopic::All),
+        ),
+        ("poll_unsubscribe", 22, PollCall::Unsubscribe(one())),
+        ("poll_create", 23, create),
+        ("poll_create_nulls", 24, nulls),
+        ("poll_get", 25, PollCall::Get(id())),
+        ("poll_reconfigure", 26, PollCall::Reconfigure(id(), stop)),
+        ("poll_delete", 27, PollCall::Delete(id())),
+    ];
+    let named = calls.into_iter();
+    named
+        .map(|(name, id, call)| (name, (id, Call::Poll(call))))
+        .collect()
+}
+
+#[test]
+fn a_report_is_written_as_the_frames_show_it() {
+    let (answers, events) = (frames("answer"), frames("event"));
+    let specific = |numbers: [i64; 2]| numbers.into_iter().chain([0; 62]).collect();
+    for (frame, status, results, (mean, sum, count)) in [
+        (
+            &answers["poll_get"],
+            PollStatus::Active,
+            [3, 1],
+            (0.25, 1, 4),
+        ),
+        (
+            &events["poll_active"],
+            PollStatus::Active,
+            [0, 0],
+            (0.0, 0, 0),
+        ),
+        (
+            &events["poll_expired"],
+            PollStatus::Expired,
+            [3, 1],
+            (0.25, 1, 4),
+        ),
+    ] {
+        let poll = PollHead {
+            poll_id: "favorite-color".to_owned(),
+            prompt: "What is your favorite color?".to_owned(),
+            options: vec!["Blue".to_owned(), "Red".to_owned()],
+            status,
+            disabled: false,
+            user_data: Some(json!({ "round": 1 })),
+        };
+        let numbers = VoteStatistics {
+            count,
+            sum,
+            mean,
+            stddev: 0.5,
+            specific: specific(results),
+        };
+        let report = PollReport::new(poll, true, &numbers);
+        let written = serde_json::to_string(&report).unwrap();
+        assert!(
+            frame.ends_with(&format!("\"data\":{written}}}")),
+            "{written}"
+        );
+    }
+}
+
 #[test]
 fn the_decoder_reads_every_request() {
     let pin = || Credential::Pin("PZV4SE".to_owned());
@@ -64,7 +176,7 @@ fn the_decoder_reads_every_request() {
     let jwt = Credential::Jwt(JWT.to_owned());
     let song = raw(r#"{"artist":"Celine Dion","year":1997}"#);
     let (good_day, psst) = (raw(r#""good \"day\"""#), raw(r#""psst""#));
-    let expected = BTreeMap::from([
+    let mut expected = BTreeMap::from([
         ("authenticate_pin", (333, authenticate(pin(), true, true))),
         (
             "authenticate_nulls",
@@ -93,6 +205,7 @@ fn the_decoder_reads_every_request() {
             (23, broadcast("secret", &psst, Some(&["77", "U78"]))),
         ),
     ]);
+    expected.extend(polls());
     let frames = frames("request");
     assert!(frames.keys().eq(expected.keys()), "{:?}", frames.keys());
     for (name, frame) in &frames {
@@ -119,7 +232,7 @@ fn meta(frame: &Value) -> Meta<'_> {
 #[test]
 fn the_encoder_writes_every_answer_to_the_byte() {
     let frames = frames("answer");
-    assert_eq!(frames.len(), 8);
+    assert_eq!(frames.len(), 15);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let encoded = encode_data(meta(&frame), &frame["data"]).unwrap();
@@ -130,7 +243,7 @@ fn the_encoder_writes_every_answer_to_the_byte() {
 #[test]
 fn the_encoder_writes_every_error_to_the_byte() {
     let frames = frames("error");
-    assert_eq!(frames.len(), 9);
+    assert_eq!(frames.len(), 11);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let error = &frame["errors"][0];
@@ -144,7 +257,7 @@ fn the_encoder_writes_every_error_to_the_byte() {
 #[test]
 fn the_encoder_writes_every_event_to_the_byte() {
     let frames = frames("event");
-    assert_eq!(frames.len(), 2);
+    assert_eq!(frames.len(), 4);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let meta = meta(&frame);

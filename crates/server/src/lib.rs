@@ -8,6 +8,7 @@ pub mod app;
 pub mod cli;
 pub mod client_address;
 pub mod commands;
+pub mod direct;
 pub mod events;
 pub mod gamelink;
 pub mod listen;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use crowdlink_server::direct::Direct;
 use crowdlink_server::listen::{ConnectionLimits, Edge, EdgeName, bind, raise_open_files, serve};
 use crowdlink_server::logging::subscriber;
 use crowdlink_server::settings::{Limits, Log, Settings};
@@ -34,7 +35,11 @@ fn start(open_files_max: u64, clock: Arc<dyn Clock>) -> SocketAddr {
     let router = Router::new().route("/", get(|| async { "hello" }));
     let mut limits = ConnectionLimits::new(&Settings::default(), open_files_max);
     limits.open_files_reserved = 16;
-    let edges = vec![Edge { bound, router }];
+    let edges = vec![Edge {
+        bound,
+        router,
+        direct: Direct::default(),
+    }];
     tokio::spawn(serve(edges, limits, Shutdown::new(), clock));
     address
 }

@@ -271,6 +271,7 @@ impl Draft {
             head: Some(self.head),
             own: (self.own, Some(version)),
             newest: version,
+            votes_version: version,
             others: loaded.others,
         }
     }

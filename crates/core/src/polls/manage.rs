@@ -1,6 +1,6 @@
 //! Creating, configuring and deleting polls, and the weight of a voter.
 
-use crowdlink_protocol::{PollConfigChange, PollDefinitionChange, PollStatus};
+use crowdlink_protocol::{PollConfigChange, PollDefinitionChange, PollStatus, check_json_bounds};
 use crowdlink_store::{Commit, Expect};
 
 use super::Polls;
@@ -167,6 +167,9 @@ impl Polls {
         if let Some(data) = &definition.user_data {
             let text = serde_json::to_string(data)?;
             too_long("user_data", &text, limits.poll_user_data_bytes_max)?;
+            let (depth_max, keys_max) = (limits.json_depth_max, limits.json_object_keys_max);
+            check_json_bounds(text.as_bytes(), depth_max, keys_max)
+                .map_err(|error| Error::invalid("user_data", error.to_string()))?;
         }
         Ok(())
     }

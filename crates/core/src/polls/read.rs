@@ -24,9 +24,21 @@ pub struct PollTimes {
     pub ends_at_ms: i64,
     /// Whether somebody told what it asks.
     pub defined: bool,
+    /// The newest commit that changed the poll itself, see [`super::PollNews`].
+    pub version: u64,
 }
 
 impl PollTimes {
+    fn of(head: &Head, version: u64) -> Self {
+        Self {
+            opening: (head.run.as_str().to_owned(), head.opened),
+            starts_at_ms: head.starts_at_ms,
+            ends_at_ms: head.ends_at_ms,
+            defined: head.defined,
+            version,
+        }
+    }
+
     /// How far the poll is at a moment (Unix ms).
     pub const fn status(&self, now_ms: i64) -> PollStatus {
         status_at((self.starts_at_ms, self.ends_at_ms), now_ms)
@@ -37,17 +49,6 @@ impl PollTimes {
         let turns = [self.starts_at_ms, self.ends_at_ms].into_iter();
         let ahead = turns.filter(|at_ms| *at_ms > now_ms).min();
         ahead.filter(|_| self.status(now_ms) != PollStatus::Expired)
-    }
-}
-
-impl From<&Head> for PollTimes {
-    fn from(head: &Head) -> Self {
-        Self {
-            opening: (head.run.as_str().to_owned(), head.opened),
-            starts_at_ms: head.starts_at_ms,
-            ends_at_ms: head.ends_at_ms,
-            defined: head.defined,
-        }
     }
 }
 
@@ -62,6 +63,10 @@ pub struct PollSnapshot {
     pub numbers: VoteStatistics,
     /// The newest commit that it shows, see [`super::PollNews`].
     pub version: u64,
+    /// The newest commit of votes that its numbers count; 0 without one.
+    pub votes_version: u64,
+    /// The moment it shows (Unix ms): its status is of then.
+    pub at_ms: i64,
 }
 
 /// The report on a poll (`spec 2.6`); 404 where there is neither poll nor vote.
@@ -148,7 +153,7 @@ pub async fn times_of(
         after = page.last().map(|head| head.key.clone());
         for head in page {
             if let Some(place) = PollPlace::of_key(stage, client_id, &head.key) {
-                found.push((place, PollTimes::from(&head.value)));
+                found.push((place, PollTimes::of(&head.value, head.version)));
             }
         }
         if !full {
@@ -179,17 +184,20 @@ impl Polls {
     async fn snapshot(&self, place: &PollPlace) -> Result<Option<PollSnapshot>, Error> {
         let loaded = self.load(place).await?;
         let total = loaded.total();
-        let Some(head) = loaded.head else {
+        let (Some(head), Some(version)) = (loaded.head, loaded.version) else {
             return Ok(None);
         };
         let definition = self.definition(place, &head).await?;
-        let shown = head.shown(&place.id, definition, self.world.now_ms());
+        let at_ms = self.world.now_ms();
+        let shown = head.shown(&place.id, definition, at_ms);
         let numbers = total.statistics();
         Ok(Some(PollSnapshot {
-            times: PollTimes::from(&head),
+            times: PollTimes::of(&head, version),
             report: PollReport::new(shown, head.defined, &numbers),
             numbers,
             version: loaded.newest,
+            votes_version: loaded.votes_version,
+            at_ms,
         }))
     }
 }

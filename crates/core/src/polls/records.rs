@@ -47,6 +47,8 @@ pub(super) struct Loaded {
     pub(super) own: (Tally, Option<u64>),
     /// The newest version of all records that were read.
     pub(super) newest: u64,
+    /// The newest version of the tallies; 0 without any.
+    pub(super) votes_version: u64,
 }
 
 impl Loaded {
@@ -125,6 +127,7 @@ impl Polls {
             others: Tally::default(),
             own: (Tally::default(), None),
             newest: 0,
+            votes_version: 0,
         };
         let Some(stored) = head else {
             return Ok(loaded);
@@ -136,6 +139,7 @@ impl Polls {
         let page = SCAN_PAGE_RECORDS_MAX;
         for tally in TALLIES.scan(store, &rows.tallies, None, page).await? {
             loaded.newest = loaded.newest.max(tally.version);
+            loaded.votes_version = loaded.votes_version.max(tally.version);
             if tally.key == own_key {
                 loaded.own = (tally.value, Some(tally.version));
             } else {

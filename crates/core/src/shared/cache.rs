@@ -119,7 +119,8 @@ impl DocumentCache {
             Some(held) if held.read_at_ms >= fresh_since_ms => {
                 Ok(Self::live(held.snapshot, world.now_ms()))
             }
-            _ => self.read(world, key).await,
+            // Boxed, for most reads go without.
+            _ => Box::pin(self.read(world, key)).await,
         }
     }
 

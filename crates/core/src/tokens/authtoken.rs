@@ -107,7 +107,7 @@ fn asker_of(request: &AuthtokenRequest) -> [u8; 32] {
         ..
     } = request;
     // Debug quotes, so that no part can run into another.
-    sha256(&format!("{address} {channel_id:?} {user_ids:?}"))
+    sha256(format!("{address} {channel_id:?} {user_ids:?}").as_bytes())
 }
 
 /// The extension named; else the one this asker named within the hour; else the only one there is.

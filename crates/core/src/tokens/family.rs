@@ -53,7 +53,7 @@ pub(crate) struct RefreshRecord {
 }
 
 fn hash_of(token: &str) -> String {
-    hex(&sha256(token))
+    hex(&sha256(token.as_bytes()))
 }
 
 fn expiry_ms(core: &Core) -> i64 {

@@ -6,6 +6,9 @@ use crowdlink_protocol::ClientId;
 
 use crate::error::Error;
 
+/// What stands before a token that names its extension itself, in any case.
+const BEARER: &str = "bearer";
+
 /// What the header says, nothing of it verified.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Authorization<'a> {
@@ -29,7 +32,7 @@ pub fn parse_authorization(header: &str) -> Result<Authorization<'_>, Error> {
     if first.is_empty() || jwt.is_empty() || jwt.contains(char::is_whitespace) {
         return Err(Error::HeaderMalformed);
     }
-    if first.eq_ignore_ascii_case("bearer") {
+    if first.eq_ignore_ascii_case(BEARER) {
         return Ok(Authorization {
             client_id: None,
             jwt,
@@ -41,6 +44,13 @@ pub fn parse_authorization(header: &str) -> Result<Authorization<'_>, Error> {
         client_id: Some(client_id),
         jwt,
     })
+}
+
+/// Whether a header is `Bearer <jwt>`, if it is any.
+pub(super) fn is_bearer(header: &[u8]) -> bool {
+    let first = header.get(..BEARER.len());
+    first.is_some_and(|first| first.eq_ignore_ascii_case(BEARER.as_bytes()))
+        && header.get(BEARER.len()) == Some(&b' ')
 }
 
 #[cfg(test)]

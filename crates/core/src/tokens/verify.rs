@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crowdlink_protocol::{Claims, ClientId, Stage};
 use quick_cache::sync::Cache;
 
-use super::header::parse_authorization;
+use super::header::{is_bearer, parse_authorization};
 use super::jws::Parts;
 use crate::caller::{Caller, Revocable};
 use crate::core::Core;
@@ -29,13 +29,30 @@ struct Verdict {
     good_until_ms: i64,
 }
 
-/// Verdicts by the hash of (stage, extension, token), so that a token costs its signature once.
+/// Verdicts by stage and the hash of `<client id> <jwt>`, which is a whole header as pages send
+/// it. So a token costs its signature once, and a header that came before is not even parsed.
 #[derive(Debug)]
-pub(crate) struct Verdicts(Cache<[u8; 32], Verdict>);
+pub(crate) struct Verdicts(Cache<(Stage, [u8; 32]), Verdict>);
 
 impl Verdicts {
     pub(crate) fn new() -> Self {
         Self(Cache::new(VERDICTS_MAX))
+    }
+
+    /// What was found, while everything that it rests on is as it was.
+    fn find(&self, core: &Core, key: &(Stage, [u8; 32])) -> Option<Result<Arc<Caller>, Error>> {
+        let verdict = self.0.get(key)?;
+        let counts = verdict.generation == core.registry_generation()
+            && core.world.now_ms() < verdict.good_until_ms;
+        counts.then(|| unless_revoked(core, verdict.caller))
+    }
+}
+
+fn unless_revoked(core: &Core, caller: Arc<Caller>) -> Result<Arc<Caller>, Error> {
+    if is_revoked(core, &caller.revocable) {
+        Err(Error::TokenInvalid(TokenFault::Revoked))
+    } else {
+        Ok(caller)
     }
 }
 
@@ -45,18 +62,28 @@ struct Signer {
     retire_at_ms: i64,
 }
 
-/// Verifies the header of a REST call on a stage.
+/// Verifies the header of a REST call on a stage, as it came.
 pub async fn authorize(
     core: &Core,
     stage: Stage,
-    header: Option<&str>,
+    header: Option<&(impl AsRef<[u8]> + ?Sized)>,
 ) -> Result<Arc<Caller>, Error> {
-    let authorization = parse_authorization(header.ok_or(Error::HeaderMalformed)?)?;
+    let header = header.ok_or(Error::HeaderMalformed)?.as_ref();
+    // With `Bearer` the token names the extension, and the header is no key of a verdict.
+    if !is_bearer(header)
+        && let Some(found) = core.verdicts.find(core, &(stage, sha256(header)))
+    {
+        return found;
+    }
+    let text = std::str::from_utf8(header)
+        .ok()
+        .filter(|text| text.is_ascii());
+    let authorization = parse_authorization(text.ok_or(Error::HeaderMalformed)?)?;
     let client_id = match authorization.client_id {
         Some(client_id) => client_id,
         None => named_extension(core, authorization.jwt)?,
     };
-    authorize_jwt(core, stage, &client_id, authorization.jwt).await
+    Box::pin(authorize_jwt(core, stage, &client_id, authorization.jwt)).await
 }
 
 /// Verifies a token of a known extension.
@@ -71,29 +98,15 @@ pub async fn authorize_jwt(
         .await?
         .ok_or(Error::ExtensionUnknown)?;
     let parts = Parts::split(jwt, core.limits.token_bytes_max).map_err(Error::TokenInvalid)?;
-    let now_ms = core.world.now_ms();
-    let registry = core.registry();
-    let hash = sha256(&[stage.as_str(), " ", client_id.as_str(), " ", jwt].concat());
-    let caller = match core.verdicts.0.get(&hash) {
-        Some(verdict)
-            if verdict.generation == registry.generation && now_ms < verdict.good_until_ms =>
-        {
-            verdict.caller
-        }
-        _ => {
-            let verdict = judge(core, &registry, stage, extension, &parts).await?;
-            core.verdicts.0.insert(hash, verdict.clone());
-            verdict.caller
-        }
-    };
-    if caller
-        .revocable
-        .ids()
-        .any(|id| core.revocations.contains(id))
-    {
-        return Err(Error::TokenInvalid(TokenFault::Revoked));
+    let header = [client_id.as_str(), " ", jwt].concat();
+    let key = (stage, sha256(header.as_bytes()));
+    if let Some(found) = core.verdicts.find(core, &key) {
+        return found;
     }
-    Ok(caller)
+    // Boxed, for most calls go without: room for it would be moved and cleared with each.
+    let verdict = Box::pin(judge(core, &core.registry(), stage, extension, &parts)).await?;
+    core.verdicts.0.insert(key, verdict.clone());
+    unless_revoked(core, verdict.caller)
 }
 
 /// Whether anything that credentials rest on was revoked.

@@ -94,16 +94,27 @@ fn data(request: &Request<'_>) -> Result<Map<String, Value>, CallError> {
     let Some(raw) = request.data else {
         return Ok(Map::new());
     };
-    serde_json::from_str(raw.get()).map_err(|_| CallError::Field {
+    let mut fields = serde_json::from_str(raw.get()).map_err(|_| CallError::Field {
         field: "data",
         expected: "must be an object",
-    })
+    })?;
+    drop_absent(&mut fields);
+    Ok(fields)
+}
+
+/// Shipped clients send `null` and `""` for what they leave out (`spec 2.2`).
+fn drop_absent(fields: &mut Map<String, Value>) {
+    fields.retain(|_, value| !value.is_null() && value != "");
 }
 
 fn config(fields: &Map<String, Value>) -> Result<Option<PollConfigChange>, CallError> {
     match fields.get("config") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::Object(config)) => Ok(Some(PollConfigChange::from_fields(config)?)),
+        Some(Value::Object(config)) => {
+            let mut config = config.clone();
+            drop_absent(&mut config);
+            Ok(Some(PollConfigChange::from_fields(&config)?))
+        }
         Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
             Err(CallError::Field {
                 field: "config",

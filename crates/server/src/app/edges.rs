@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use crowdlink_core::Core;
 use crowdlink_protocol::Stage;
 use prometheus_client::collector::Collector;
@@ -11,8 +10,9 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::{App, configured};
-use crate::access::{RequestIds, observed};
+use crate::access::{Access, RequestIds};
 use crate::client_address::ClientAddress;
+use crate::direct::Direct;
 use crate::gamelink::{self, GameEdge};
 use crate::listen::{Bound, Edge, EdgeName};
 use crate::live::{Live, Quota};
@@ -51,31 +51,34 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
             metrics: app.viewer_metrics.clone(),
         }))
     };
-    let rest = |stage| {
-        let edge = RestEdge {
+    let rest = |stage, access: &Access| {
+        let edge = Arc::new(RestEdge {
             core: Arc::clone(&app.core),
             stage,
             address: ClientAddress::new(&settings.proxy),
             body_bytes_max: settings.limits.rest_body_bytes_max,
-        };
+            codes_body_bytes_max: settings.limits.codes_body_bytes_max,
+        });
+        let direct = rest::direct(&edge, access);
         // The REST port accepts the paths of games too (spec 2.1).
-        rest::router(Arc::new(edge), viewers(stage).merge(games(stage)))
+        let others = viewers(stage).merge(games(stage));
+        (rest::router(edge, others), direct)
     };
-    let router = |name: EdgeName| -> Router {
-        match name {
-            EdgeName::SandboxRest => rest(Stage::Sandbox),
-            EdgeName::ProductionRest => rest(Stage::Production),
-            EdgeName::SandboxGamelink => games(Stage::Sandbox),
-            EdgeName::ProductionGamelink => games(Stage::Production),
-            EdgeName::Ops => ops::router(Arc::clone(&app.metrics), Arc::clone(&app.readiness)),
-        }
-    };
+    let ops = || ops::router(Arc::clone(&app.metrics), Arc::clone(&app.readiness));
     let edge = |bound: Bound| {
         let name = bound.name;
-        let http = app.metrics.http.clone();
+        let access = Access::new(name.stage(), app.metrics.http.clone(), Arc::clone(&ids));
+        let (router, direct) = match name {
+            EdgeName::SandboxRest => rest(Stage::Sandbox, &access),
+            EdgeName::ProductionRest => rest(Stage::Production, &access),
+            EdgeName::SandboxGamelink => (games(Stage::Sandbox), Direct::default()),
+            EdgeName::ProductionGamelink => (games(Stage::Production), Direct::default()),
+            EdgeName::Ops => (ops(), Direct::default()),
+        };
         Edge {
             bound,
-            router: observed(router(name), name.stage(), http, Arc::clone(&ids)),
+            router: access.around(router),
+            direct,
         }
     };
     bound.into_iter().map(edge).collect()

@@ -55,7 +55,7 @@ impl GameConnection {
             }
             PollCall::Delete(id) => polls::delete(core, caller, None, &id).await?,
             PollCall::Subscribe(PollTopic::One(id)) => {
-                let place = PollPlace::of(caller, None, &id)?;
+                let place = subscribed(caller, &id)?;
                 // What happens before it is watched is no news.
                 self.edge.pump.polls().watch(&place).await?;
                 Self::subscribe(session, &poll_topic(&place))?;
@@ -67,7 +67,7 @@ impl GameConnection {
                 Self::subscribe(session, &all_polls_topic(of, channel))?;
             }
             PollCall::Unsubscribe(PollTopic::One(id)) => {
-                let place = PollPlace::of(caller, None, &id)?;
+                let place = subscribed(caller, &id)?;
                 session
                     .live()
                     .hub()
@@ -82,4 +82,16 @@ impl GameConnection {
         echo.data(session, &json!({ "ok": true }));
         Ok(())
     }
+}
+
+/// The poll of a subscription, which names it otherwise than the other requests do.
+fn subscribed(caller: &Caller, id: &str) -> Result<PollPlace, Error> {
+    PollPlace::of(caller, None, id).map_err(|error| {
+        if let Error::Invalid { field, expected } = &error
+            && field == "poll_id"
+        {
+            return Error::invalid("topic_id", expected.clone());
+        }
+        error
+    })
 }

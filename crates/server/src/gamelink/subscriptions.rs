@@ -22,13 +22,12 @@ impl GameConnection {
     /// From now on the connection hears of what is published under a topic.
     pub(super) fn subscribe(session: &Arc<Session>, topic: &str) -> Result<(), Error> {
         match session.live().hub().subscribe(session, topic) {
-            Ok(_) => Ok(()),
+            // Of one that is closing nobody is left to hear a refusal.
+            Ok(_) | Err(SubscribeError::Closed) => Ok(()),
             Err(SubscribeError::TooMany) => Err(Error::invalid(
                 "topic_id",
                 "is one more than a connection may subscribe to",
             )),
-            // Nobody is left to hear the refusal either.
-            Err(SubscribeError::Closed) => Ok(()),
         }
     }
 

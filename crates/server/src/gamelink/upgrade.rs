@@ -27,8 +27,8 @@ pub(super) async fn upgrade(State(edge): State<Arc<GameEdge>>, mut request: Requ
     match accept(&edge, &mut request).await {
         Ok(response) => response,
         Err(error) => {
-            let id = request.extensions().get::<RequestId>().cloned();
-            error_response(&error, id.as_ref())
+            let id = request.extensions().get::<RequestId>().copied();
+            error_response(&error, id)
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::connection::Connections;
 use super::refuse::Refusals;
 use super::{Bound, ConnectionLimits, EdgeName, Peer};
+use crate::direct::Direct;
 use crate::shutdown::Shutdown;
 
 /// Pause after the system could not hand a connection out for want of something.
@@ -24,6 +25,8 @@ pub struct Edge {
     pub bound: Bound,
     /// What answers.
     pub router: Router,
+    /// What answers before it, if anything does.
+    pub direct: Direct,
 }
 
 /// Serves the edges until the drain starts; then their sockets are closed, and connections finish
@@ -46,12 +49,21 @@ pub async fn serve(
     let refusals = Refusals::new(Arc::clone(&clock));
     let mut acceptors = Vec::new();
     for edge in edges {
-        let Edge { bound, router } = edge;
+        let Edge {
+            bound,
+            router,
+            direct,
+        } = edge;
         acceptors.push(Acceptor {
             name: bound.name,
             listener: TcpListener::from_std(bound.listener)?,
-            connections: Connections::new(router, &limits, shutdown.clone(), Arc::clone(&clock))
-                .outlasting_the_drain(bound.name == EdgeName::Ops),
+            connections: Connections::new(
+                (router, direct),
+                &limits,
+                shutdown.clone(),
+                Arc::clone(&clock),
+            )
+            .outlasting_the_drain(bound.name == EdgeName::Ops),
             open_files_max: limits
                 .open_files_max
                 .saturating_sub(limits.open_files_reserved),

@@ -1,27 +1,34 @@
 //! One connection: HTTP/1.1 until it closes or is upgraded.
 
 use std::error::Error;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use crowdlink_store::Clock;
+use futures::future::Either;
 use http::header::EXPECT;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::task::unconstrained;
 use tower::Service;
 use tower_http::timeout::{DeadlineBody, TimeoutError};
 
+use super::head_timer::HeadTimer;
 use super::lingering::Lingering;
 use super::{ConnectionLimits, Peer};
-use crate::shutdown::Shutdown;
+use crate::direct::Direct;
+use crate::shutdown::{Phase, Shutdown};
 
 /// How long a draining server waits for the first request of a connection that is open already.
 const FIRST_REQUEST_MS_MAX: u64 = 1_000;
@@ -31,6 +38,7 @@ const FIRST_REQUEST_MS_MAX: u64 = 1_000;
 pub(super) struct Connections {
     http: http1::Builder,
     router: Router,
+    direct: Direct,
     body_time_max: Duration,
     shutdown: Shutdown,
     clock: Arc<dyn Clock>,
@@ -39,14 +47,13 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(
-        router: Router,
+        (router, direct): (Router, Direct),
         limits: &ConnectionLimits,
         shutdown: Shutdown,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.head_time_max)
+        http.header_read_timeout(limits.head_time_max)
             .max_header_size(limits.head_bytes_max)
             // The read buffer, and with it what a caller can make us hold before a handler looks.
             // Twice the head, so that a head at its limit is told from one beyond it.
@@ -54,6 +61,7 @@ impl Connections {
         Self {
             http,
             router,
+            direct,
             body_time_max: limits.body_time_max,
             shutdown,
             clock,
@@ -73,19 +81,28 @@ impl Connections {
     /// The stream goes to hyper as `TokioIo<TcpStream>`, so `Upgraded::downcast` gives it back.
     pub(super) fn spawn(&self, stream: TcpStream, peer: Peer) {
         let body_time_max = self.body_time_max;
-        let router = self.router.clone();
+        let (router, direct) = (self.router.clone(), self.direct.clone());
         let asked = Arc::new(Notify::new());
         let asking = Arc::clone(&asked);
+        let has_asked = AtomicBool::new(false);
         let service = service_fn(move |request: Request<Incoming>| {
-            asking.notify_one();
+            if !has_asked.load(Ordering::Relaxed) {
+                has_asked.store(true, Ordering::Relaxed);
+                asking.notify_one();
+            }
             let expects_continue = request.headers().contains_key(EXPECT);
             let bounded = |body| bounded(body, body_time_max, expects_continue);
             let mut request = request.map(bounded);
+            if let Some(route) = direct.find(&request) {
+                return Either::Left(route.answer(request, peer));
+            }
             request.extensions_mut().insert(peer);
-            router.clone().call(request)
+            Either::Right(router.clone().call(request))
         });
         let connection = self
             .http
+            .clone()
+            .timer(HeadTimer::default())
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let shutdown = self.shutdown.clone();
@@ -95,26 +112,36 @@ impl Connections {
         tokio::spawn(async move {
             let _in_flight = in_flight;
             let mut connection = pin!(connection);
+            let ending = async {
+                if outlasts_drain {
+                    shutdown.ended().await;
+                } else {
+                    shutdown.draining().await;
+                }
+            };
+            let ending = pin!(unconstrained(ending));
+            let may_end = || shutdown.phase() > Phase::Running;
+            let early = until(connection.as_mut(), ending, may_end).await;
             // A caller who has just connected has its request on the way. Closing now would look
             // like a refusal, so a connection that never had a request may still send one.
             let close_now = async {
-                if outlasts_drain {
-                    shutdown.ended().await;
-                }
-                shutdown.draining().await;
                 tokio::select! {
                     () = asked.notified() => {}
                     () = clock.sleep_ms(FIRST_REQUEST_MS_MAX) => {}
                 }
             };
-            let done = tokio::select! {
-                done = connection.as_mut() => done,
-                () = shutdown.ended() => return,
-                () = close_now => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        done = connection => done,
-                        () = shutdown.ended() => return,
+            let done = if let Some(done) = early {
+                done
+            } else {
+                tokio::select! {
+                    done = connection.as_mut() => done,
+                    () = shutdown.ended() => return,
+                    () = close_now => {
+                        connection.as_mut().graceful_shutdown();
+                        tokio::select! {
+                            done = connection => done,
+                            () = shutdown.ended() => return,
+                        }
                     }
                 }
             };
@@ -124,6 +151,29 @@ impl Connections {
             }
         });
     }
+}
+
+/// Runs some work to its end, or until a signal; `None` is the signal. The work's task is woken
+/// with every request, and the signal need not be looked at each time: once, so that it wakes the
+/// task, and then when `may_end` says so. A signal that may be too tired to listen
+/// (`tokio::task::coop`) would be missed, so it must not be constrained.
+async fn until<W: Future, S: Future<Output = ()>>(
+    mut work: Pin<&mut W>,
+    mut signal: Pin<&mut S>,
+    may_end: impl Fn() -> bool,
+) -> Option<W::Output> {
+    let mut is_listening = false;
+    poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(done));
+        }
+        if is_listening && !may_end() {
+            return Poll::Pending;
+        }
+        is_listening = true;
+        signal.as_mut().poll(context).map(|()| None)
+    })
+    .await
 }
 
 /// A body that fails when it is not there in time. Most requests have none and need no timer.

@@ -3,6 +3,7 @@
 mod accept;
 mod bind;
 mod connection;
+mod head_timer;
 mod lingering;
 mod open_files;
 mod refuse;

@@ -1,6 +1,8 @@
 //! Answers: JSON always, refusals as `spec 1.2` wants them.
 
+use axum::body::Body;
 use axum::extract::Request;
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use crowdlink_core::Error;
@@ -9,6 +11,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::cors;
 use crate::access::RequestId;
 
 /// The content type of every answer.
@@ -17,7 +20,7 @@ pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 /// The answer of a handler.
 pub(super) type Answer = Result<Response, Refusal>;
 
-/// A refusal on its way to [`complete`], which knows the request's id.
+/// A refusal on its way to [`finish`], which knows the request's id.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal(Error);
 
@@ -35,25 +38,46 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// Written JSON as an answer.
+pub(super) fn json_response(json: impl Into<Body>) -> Response {
+    let mut response = Response::new(json.into());
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
 /// A JSON answer.
 pub(super) fn json<T: Serialize>(value: &T) -> Answer {
     match serde_json::to_vec(value) {
-        Ok(body) => Ok(([(CONTENT_TYPE, JSON)], body).into_response()),
+        Ok(body) => Ok(json_response(body)),
         Err(error) => Err(Error::from(error).into()),
     }
 }
 
 /// An empty success: `{}`, never an empty body.
 pub(super) fn done() -> Response {
-    ([(CONTENT_TYPE, JSON)], "{}").into_response()
+    json_response("{}")
+}
+
+/// Around the router: answers preflights, and finishes every other response.
+pub(super) async fn around(request: Request, next: Next) -> Response {
+    if request.method() == Method::OPTIONS {
+        return cors::preflight(request.headers());
+    }
+    let id = request.extensions().get::<RequestId>().copied();
+    finish(next.run(request).await, id)
+}
+
+/// What every response goes through, whoever found its handler.
+pub(super) fn finish(response: Response, id: Option<RequestId>) -> Response {
+    let mut response = completed(response, id);
+    cors::mark(response.headers_mut());
+    response
 }
 
 /// Gives every refusal its body: those of handlers, and those of the router, which have none.
-pub(super) async fn complete(request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().cloned();
-    let response = next.run(request).await;
+fn completed(response: Response, id: Option<RequestId>) -> Response {
     if let Some(Refusal(error)) = response.extensions().get::<Refusal>() {
-        return error_response(error, id.as_ref());
+        return error_response(error, id);
     }
     let error = match response.status() {
         StatusCode::NOT_FOUND => Error::NotFound("There is nothing here".into()),
@@ -64,7 +88,7 @@ pub(super) async fn complete(request: Request, next: Next) -> Response {
         return response;
     }
     let (parts, _) = response.into_parts();
-    let mut completed = error_response(&error, id.as_ref());
+    let mut completed = error_response(&error, id);
     // The router's `Allow` must stay.
     for (name, value) in &parts.headers {
         if name == http::header::ALLOW {
@@ -76,10 +100,10 @@ pub(super) async fn complete(request: Request, next: Next) -> Response {
 
 /// A refusal as REST tells it. Of a fault of ours the log is told what happened, the caller only
 /// the id to ask for.
-pub(crate) fn error_response(error: &Error, id: Option<&RequestId>) -> Response {
+pub(crate) fn error_response(error: &Error, id: Option<RequestId>) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let info = if let Error::Internal(detail) = error {
-        let id = id.map_or("", |id| &*id.0);
+        let id = id.map(|id| id.to_string()).unwrap_or_default();
         tracing::error!(%detail, id, "request failed");
         format!("request id {id}")
     } else {

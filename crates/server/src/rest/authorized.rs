@@ -31,7 +31,7 @@ impl FromRequestParts<Arc<RestEdge>> for Authorized {
     ) -> Result<Self, Self::Rejection> {
         let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
         let header = match (headers.next(), headers.next()) {
-            (Some(header), None) => header.to_str().ok(),
+            (Some(header), None) => Some(header),
             _ => None,
         };
         let caller = tokens::authorize(&edge.core, edge.stage, header).await?;

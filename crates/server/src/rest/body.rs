@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::HttpBody as _;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use crowdlink_core::Error;
@@ -22,20 +22,45 @@ impl FromRequest<Arc<RestEdge>> for Raw {
 
     async fn from_request(request: Request, edge: &Arc<RestEdge>) -> Result<Self, Self::Rejection> {
         let bytes_max = edge.body_bytes_max;
-        // What says that it is too big need not be waited for.
-        let bytes_min = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
-        if bytes_min > bytes_max {
-            return Err(Error::TooLarge { bytes_max }.into());
-        }
+        refuse_announced(request.body(), bytes_max)?;
         match Limited::new(request.into_body(), bytes_max).collect().await {
             Ok(body) => Ok(Self(body.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => {
-                Err(Error::TooLarge { bytes_max }.into())
-            }
-            Err(error) if is_body_timeout(&*error) => Err(Error::RequestTimeout.into()),
-            Err(_) => Err(Error::invalid("body", "must arrive whole").into()),
+            Err(error) => Err(unread(&*error, bytes_max).into()),
         }
     }
+}
+
+/// What says that it is too big need not be waited for.
+fn refuse_announced(body: &Body, bytes_max: usize) -> Result<usize, Error> {
+    let bytes_min = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if bytes_min > bytes_max {
+        return Err(Error::TooLarge { bytes_max });
+    }
+    Ok(bytes_min)
+}
+
+/// Why a body did not come.
+fn unread(error: &(dyn std::error::Error + Send + Sync + 'static), bytes_max: usize) -> Error {
+    if error.is::<LengthLimitError>() {
+        Error::TooLarge { bytes_max }
+    } else if is_body_timeout(error) {
+        Error::RequestTimeout
+    } else {
+        Error::invalid("body", "must arrive whole")
+    }
+}
+
+/// Reads a body that may be large, holding it once.
+pub(super) async fn read_large(body: Body, bytes_max: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(refuse_announced(&body, bytes_max)?);
+    let mut body = Limited::new(body, bytes_max);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| unread(&*error, bytes_max))?;
+        if let Ok(data) = frame.into_data() {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(bytes)
 }
 
 /// A JSON body. None at all counts as `{}`; a text that holds an object or a list counts as that,
@@ -81,6 +106,17 @@ pub(super) fn text<'a>(body: &'a Value, field: &'static str) -> Result<Option<&'
         Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
             Err(Error::invalid(field, "must be a string"))
         }
+    }
+}
+
+/// A field of a JSON body that must be a list.
+pub(super) fn list<'a>(body: &'a Value, field: &'static str) -> Result<&'a [Value], Error> {
+    let Value::Object(fields) = body else {
+        return Err(Error::invalid("body", "must be a JSON object"));
+    };
+    match fields.get(field) {
+        Some(Value::Array(items)) => Ok(items),
+        _ => Err(Error::invalid(field, "must be a list")),
     }
 }
 

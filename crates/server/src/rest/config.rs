@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::routing::{MethodRouter, get};
 use crowdlink_core::Parents;
 use crowdlink_core::config::{self, ConfigId, ConfigOf};
+use http::Method;
 use serde_json::value::RawValue;
 
 use super::RestEdge;
@@ -16,6 +17,7 @@ use super::document::{Asked, Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
 use super::query::Parameters;
 use super::state::Channel;
+use crate::direct::DirectCall;
 
 type Edge = State<Arc<RestEdge>>;
 
@@ -28,6 +30,24 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
         .route("/v1/e/channel_config", channel())
         .route("/v1/e/config/extension", extension())
         .route("/v1/e/extension_config", extension())
+}
+
+/// Reads of configuration, past the router.
+pub(super) fn direct(edge: &Arc<RestEdge>) -> Vec<DirectCall> {
+    let document = |path, id| {
+        let read = move |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+            read(id, edge, who, query, asked)
+        };
+        DirectCall::new(Method::GET, path, read, edge)
+    };
+    vec![
+        DirectCall::new(Method::GET, "/v1/e/config", all, edge),
+        DirectCall::new(Method::GET, "/v1/e/all_config", all, edge),
+        document("/v1/e/config/channel", ConfigId::Channel),
+        document("/v1/e/channel_config", ConfigId::Channel),
+        document("/v1/e/config/extension", ConfigId::Extension),
+        document("/v1/e/extension_config", ConfigId::Extension),
+    ]
 }
 
 fn channel() -> MethodRouter<Arc<RestEdge>> {
@@ -67,20 +87,20 @@ async fn read(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let of = ConfigOf {
         id,
         channel: query.channel_id.as_deref(),
     };
-    tagged(&headers, &*config::read(&edge.core, &caller, of).await?)
+    tagged(asked, &*config::read(&edge.core, &caller, of).await?)
 }
 
 async fn all(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let of = |id| ConfigOf {
         id,
@@ -88,10 +108,7 @@ async fn all(
     };
     let extension = config::read(&edge.core, &caller, of(ConfigId::Extension)).await?;
     let channel = config::read(&edge.core, &caller, of(ConfigId::Channel)).await?;
-    tagged_parts(
-        &headers,
-        &[("extension", &*extension), ("channel", &*channel)],
-    )
+    tagged_parts(asked, &[("extension", &*extension), ("channel", &*channel)])
 }
 
 async fn replace(

@@ -7,12 +7,12 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use crowdlink_core::{Error, IfMatch, Snapshot};
-use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::ETAG;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::RestEdge;
-use super::answer::{JSON, Refusal};
+use super::answer::{Refusal, json_response};
 use super::body::Raw;
 use super::etag::{Condition, Malformed, etag};
 
@@ -52,8 +52,9 @@ impl FromRequestParts<Arc<RestEdge>> for Wanted {
     }
 }
 
-/// The `If-None-Match` of a request, without its other headers.
-pub(super) struct Asked(pub(super) HeaderMap);
+/// The `If-None-Match` of a request. One that is malformed is refused with the answer: other
+/// refusals come first.
+pub(super) struct Asked(Result<Option<Condition>, Malformed>);
 
 impl FromRequestParts<Arc<RestEdge>> for Asked {
     type Rejection = Infallible;
@@ -62,13 +63,7 @@ impl FromRequestParts<Arc<RestEdge>> for Asked {
         parts: &mut Parts,
         _edge: &Arc<RestEdge>,
     ) -> Result<Self, Self::Rejection> {
-        let values = parts.headers.get_all(IF_NONE_MATCH);
-        Ok(Self(
-            values
-                .iter()
-                .map(|value| (IF_NONE_MATCH, value.clone()))
-                .collect(),
-        ))
+        Ok(Self(Condition::if_none_match(&parts.headers)))
     }
 }
 
@@ -80,22 +75,22 @@ fn malformed(Malformed(name): Malformed) -> Error {
 }
 
 /// A document with its tag; 304 where the caller has it already.
-pub(super) fn tagged(headers: &HeaderMap, snapshot: &Snapshot) -> Result<Response, Refusal> {
-    tagged_json(headers, snapshot.json.clone(), &etag(snapshot.version))
+pub(super) fn tagged(asked: Asked, snapshot: &Snapshot) -> Result<Response, Refusal> {
+    tagged_json(asked, snapshot.json.clone(), &etag(snapshot.version))
 }
 
 /// JSON with a tag; 304 where the caller has it already.
 pub(super) fn tagged_json(
-    headers: &HeaderMap,
+    Asked(condition): Asked,
     json: Bytes,
     tag: &str,
 ) -> Result<Response, Refusal> {
-    let condition = Condition::if_none_match(headers).map_err(malformed)?;
+    let condition = condition.map_err(malformed)?;
     let known = condition.is_some_and(|condition| condition.matches_weakly(Some(tag)));
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(CONTENT_TYPE, JSON)], json).into_response()
+        json_response(json)
     };
     if let Ok(tag) = HeaderValue::from_str(tag) {
         response.headers_mut().insert(ETAG, tag);
@@ -104,10 +99,7 @@ pub(super) fn tagged_json(
 }
 
 /// Several documents as one object, with a tag of all their versions.
-pub(super) fn tagged_parts(
-    headers: &HeaderMap,
-    parts: &[(&str, &Snapshot)],
-) -> Result<Response, Refusal> {
+pub(super) fn tagged_parts(asked: Asked, parts: &[(&str, &Snapshot)]) -> Result<Response, Refusal> {
     let bytes = parts
         .iter()
         .map(|(name, part)| name.len() + part.json.len() + 4)
@@ -122,9 +114,5 @@ pub(super) fn tagged_parts(
         versions.push(part.version.to_string());
     }
     json.push(b'}');
-    tagged_json(
-        headers,
-        json.into(),
-        &format!("\"v{}\"", versions.join("-")),
-    )
+    tagged_json(asked, json.into(), &format!("\"v{}\"", versions.join("-")))
 }

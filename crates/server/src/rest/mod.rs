@@ -1,9 +1,11 @@
 //! REST, `/v1/e/…` (`spec 3`): decode, call one function of core, encode.
 
+mod accumulate;
 mod answer;
 mod authorized;
 mod body;
 mod broadcast;
+mod codes;
 mod config;
 mod cors;
 mod document;
@@ -15,6 +17,7 @@ mod named;
 mod pairing;
 mod polls;
 mod query;
+mod rank;
 mod state;
 mod tokens;
 mod trivia;
@@ -26,10 +29,13 @@ use axum::middleware;
 use axum::routing::{delete, get, post};
 use crowdlink_core::Core;
 use crowdlink_protocol::Stage;
+use http::Method;
 
 pub(crate) use answer::error_response;
 
+use crate::access::Access;
 use crate::client_address::ClientAddress;
+use crate::direct::{Direct, DirectCall};
 
 /// What every handler of a stage's REST edge knows.
 #[derive(Debug)]
@@ -42,6 +48,8 @@ pub struct RestEdge {
     pub address: ClientAddress,
     /// Largest body (`spec 5`).
     pub body_bytes_max: usize,
+    /// Largest upload of codes.
+    pub codes_body_bytes_max: usize,
 }
 
 /// The routes of a stage. What it does not know falls through to `others`.
@@ -71,9 +79,25 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(json_store::routes())
         .merge(broadcast::routes())
         .merge(polls::routes())
+        .merge(accumulate::routes())
+        .merge(rank::routes())
+        .merge(codes::routes())
         .merge(trivia::routes())
         .with_state(edge)
         .merge(others);
-    // As one layer: each is boxed for each route, and cloned for each request.
-    routes.layer((cors::layer(), middleware::from_fn(answer::complete)))
+    routes.layer(middleware::from_fn(answer::around))
+}
+
+/// The calls of a stage that are asked most, and go past the router: each stands there, too.
+pub(crate) fn direct(edge: &Arc<RestEdge>, access: &Access) -> Direct {
+    let mut calls = vec![DirectCall::of_peer(
+        Method::GET,
+        "/v1/e/user_info",
+        identity::user_info,
+        edge,
+    )];
+    calls.extend(state::direct(edge));
+    calls.extend(config::direct(edge));
+    calls.extend(polls::direct(edge));
+    Direct::new(calls, answer::finish, access)
 }

@@ -12,6 +12,7 @@ use crowdlink_core::polls::{self, DEFAULT_ID, LogReader, Voted};
 use crowdlink_core::{Core, Error};
 use crowdlink_protocol::{PollConfigChange, PollDefinitionChange, VoteReport};
 use futures::{StreamExt as _, stream};
+use http::Method;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -21,6 +22,7 @@ use super::answer::{Answer, JSON, done, json};
 use super::authorized::Authorized;
 use super::body::{Json, text};
 use super::query::Parameters;
+use crate::direct::DirectCall;
 
 type Edge = State<Arc<RestEdge>>;
 
@@ -31,6 +33,14 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
         .route("/v1/e/vote_logs", get(log))
         .route("/v1/e/vote_config", get(config).post(configure))
         .route("/v1/e/vote_modifier", post(modify))
+}
+
+/// The calls of these routes that go past the router.
+pub(super) fn direct(edge: &Arc<RestEdge>) -> [DirectCall; 2] {
+    [
+        DirectCall::new(Method::GET, "/v1/e/vote", read, edge),
+        DirectCall::new(Method::POST, "/v1/e/vote", vote, edge),
+    ]
 }
 
 #[derive(Deserialize)]

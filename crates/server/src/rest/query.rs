@@ -1,9 +1,12 @@
 //! Query parameters, percent-decoded (`spec 3`).
 
+use std::fmt;
+
 use axum::extract::{FromRequestParts, Query};
 use crowdlink_core::Error;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde::de::value::{self, MapDeserializer};
 
 use super::answer::Refusal;
 
@@ -14,10 +17,23 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Parameters<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let Query(parameters) = Query::try_from_uri(&parts.uri).map_err(|error| {
-            tracing::debug!(%error, "query refused");
-            Error::invalid("query", "must name each parameter once")
-        })?;
-        Ok(Self(parameters))
+        let query = parts.uri.query().unwrap_or_default();
+        let parameters = if query.is_empty() {
+            // Most calls have none, and several parts of a call look at it.
+            let none = std::iter::empty::<((), ())>();
+            T::deserialize(MapDeserializer::new(none))
+                .map_err(|error: value::Error| refused(&error))
+        } else {
+            let found = Query::try_from_uri(&parts.uri);
+            found
+                .map(|Query(found)| found)
+                .map_err(|error| refused(&error))
+        };
+        Ok(Self(parameters?))
     }
+}
+
+fn refused(error: &dyn fmt::Display) -> Error {
+    tracing::debug!(%error, "query refused");
+    Error::invalid("query", "must name each parameter once")
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::routing::get;
 use crowdlink_core::state::{self, StateId, StateOf};
 use crowdlink_core::{Error, Parents};
+use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -17,6 +18,7 @@ use super::authorized::Authorized;
 use super::document::{Asked, Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
 use super::query::Parameters;
+use crate::direct::DirectCall;
 
 type Edge = State<Arc<RestEdge>>;
 
@@ -34,6 +36,28 @@ pub(super) fn routes() -> Router<Arc<RestEdge>> {
                 .post(replace_extension_viewer)
                 .patch(patch_extension_viewer),
         )
+}
+
+/// Reads of the stores, past the router.
+pub(super) fn direct(edge: &Arc<RestEdge>) -> Vec<DirectCall> {
+    let store = |path, id| {
+        let read = move |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+            read(id, edge, who, query, asked)
+        };
+        DirectCall::new(Method::GET, path, read, edge)
+    };
+    vec![
+        DirectCall::new(Method::GET, "/v1/e/all_state", all, edge),
+        store("/v1/e/channel_state", StateId::Channel),
+        store("/v1/e/extension_state", StateId::Extension),
+        store("/v1/e/viewer_state", StateId::Viewer),
+        DirectCall::new(
+            Method::GET,
+            "/v1/e/extension_viewer_state",
+            extension_viewer,
+            edge,
+        ),
+    ]
 }
 
 /// GET, POST and PATCH of one store.
@@ -69,13 +93,13 @@ async fn read(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let of = StateOf {
         id,
         channel: query.channel_id.as_deref(),
     };
-    tagged(&headers, &*state::read(&edge.core, &caller, of).await?)
+    tagged(asked, &*state::read(&edge.core, &caller, of).await?)
 }
 
 async fn replace(
@@ -121,7 +145,7 @@ async fn all(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Channel>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let all = state::all(&edge.core, &caller, query.channel_id.as_deref()).await?;
     let parts = [
@@ -130,7 +154,7 @@ async fn all(
         ("viewer", &*all.viewer),
         ("extension_viewer", &*all.extension_viewer),
     ];
-    tagged_parts(&headers, &parts)
+    tagged_parts(asked, &parts)
 }
 
 #[derive(Deserialize)]
@@ -150,7 +174,7 @@ async fn extension_viewer(
     State(edge): Edge,
     Authorized(caller): Authorized,
     Parameters(query): Parameters<Viewers>,
-    Asked(headers): Asked,
+    asked: Asked,
 ) -> Answer {
     let core = &*edge.core;
     if let Some(user_id) = query.user_id.filter(|id| !id.is_empty()) {
@@ -159,10 +183,10 @@ async fn extension_viewer(
             .into_iter()
             .next()
             .map_or_else(empty, |(_, state)| state);
-        return tagged(&headers, &state);
+        return tagged(asked, &state);
     }
     let Some(user_ids) = query.user_ids else {
-        return tagged(&headers, &*state::read(core, &caller, OWN).await?);
+        return tagged(asked, &*state::read(core, &caller, OWN).await?);
     };
     let ids = user_ids
         .split(',')

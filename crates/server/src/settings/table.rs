@@ -148,6 +148,8 @@ table! {
     limits: Limits {
         /// Body of a REST request.
         rest_body_bytes_max: usize = 1_048_576, "bytes", in 1_024..=DOCUMENT_BYTES_MAX;
+        /// Body of an upload of codes (`PUT codes`), which only an admin or a backend may send.
+        codes_body_bytes_max: usize = 67_108_864, "bytes", in 1_024..=268_435_456;
         /// Incoming WebSocket message of an authenticated connection.
         frame_in_bytes_max: usize = 2_097_152, "bytes", in 1_024..=DOCUMENT_BYTES_MAX;
         /// Incoming WebSocket message before authentication.
@@ -271,7 +273,7 @@ table! {
         vote_update_first_ms_max: u64 = 500, "ms", in 1..=PAUSE_MS_MAX;
         /// Time between two events of one poll to games.
         poll_event_ms_min: u64 = 1_000, "ms", in 1..=PAUSE_MS_MAX;
-        /// How long a poll goes on to send events after its last vote.
+        /// How long the sender of events remembers a poll after its last news.
         poll_event_tail_ms_max: u64 = 300_000, "ms", in 1..=DAY_MS;
         /// Messages to the platform's PubSub for one channel.
         platform_messages_per_min_max: u32 = 100, "per minute", in 1..=RATE_MAX;

@@ -1,4 +1,5 @@
-//! The running server against the golden frames of the protocol crate (`spec 2.2`, `spec 2.3`):
+//! The running server against the golden frames of the protocol crate (`spec 2.2`, `spec 2.3`,
+//! `spec 2.6`):
 //! the requests as they stand, the answers with only tokens and time made equal.
 
 use std::path::Path;
@@ -143,4 +144,54 @@ async fn revocation_and_a_locked_address_look_as_the_frames_tell() {
         )
         .await;
     assert_next_is(&mut guesser, "authenticate_locked.error").await;
+}
+
+#[tokio::test]
+async fn a_poll_goes_as_the_frames_tell() {
+    let server = Server::start().await;
+    let (mut game, _) = server.paired_game("42").await;
+    let (mut listener, _) = server.paired_game("42").await;
+    listener.send_text(&golden("poll_subscribe.request")).await;
+    assert_next_is(&mut listener, "poll_subscribe.answer").await;
+    game.send_text(&golden("poll_create.request")).await;
+    assert_next_is(&mut game, "poll_create.answer").await;
+    assert_next_is(&mut listener, "poll_active.event").await;
+    for (voter, value) in [(1, 0), (2, 0), (3, 0), (4, 1)] {
+        let mut claims = crate::harness::claims("viewer", "42");
+        claims["allowed_stage"] = json!("sandbox");
+        claims["opaque_user_id"] = json!(format!("U{voter}"));
+        let page = server.signed(crowdlink_protocol::Stage::Sandbox, &claims);
+        let vote = json!({ "value": value });
+        page.post("/v1/e/vote?id=favorite-color", &vote).await.ok();
+    }
+    for (request, answer) in [
+        ("poll_get", "poll_get"),
+        ("poll_reconfigure", "poll_reconfigure"),
+    ] {
+        game.send_text(&golden(&format!("{request}.request"))).await;
+        assert_next_is(&mut game, &format!("{answer}.answer")).await;
+    }
+    server.advance_ms(1_000);
+    assert_next_is(&mut listener, "poll_expired.event").await;
+    listener
+        .send_text(&golden("poll_unsubscribe.request"))
+        .await;
+    assert_next_is(&mut listener, "poll_unsubscribe.answer").await;
+    for (request, outcome) in [
+        ("poll_create", "poll_create_stale.answer"),
+        ("poll_delete", "poll_delete.answer"),
+        ("poll_get", "poll_get.error"),
+        ("poll_create", "poll_create.answer"),
+    ] {
+        game.send_text(&golden(&format!("{request}.request"))).await;
+        assert_next_is(&mut game, outcome).await;
+    }
+    game.send_text(&request(
+        "poll_create_nulls.request",
+        "options",
+        &json!(["Blue", 1]),
+    ))
+    .await;
+    assert_next_is(&mut game, "poll_create_wrong.error").await;
+    listener.heartbeat().await;
 }

@@ -10,6 +10,8 @@
     clippy::missing_panics_doc
 )]
 
+mod accumulate;
+mod accumulate_paging;
 mod authenticate;
 mod authentication_events;
 mod authorization_header;
@@ -20,10 +22,16 @@ mod broadcast;
 mod broadcast_in_games;
 mod broadcast_nodes;
 mod broadcast_sizes;
+mod codes;
+mod codes_kill;
+mod codes_redeem;
+mod codes_upload;
+mod codes_winners;
 mod combining;
 mod command_line;
 mod config;
 mod cors;
+mod direct;
 mod document_limits;
 mod drain;
 mod envelope;
@@ -44,8 +52,14 @@ mod pairing_in_extension;
 mod pairing_in_game;
 mod parity;
 mod pins_in_games;
+mod poll_events;
+mod poll_events_live;
+mod poll_events_reach;
+mod poll_parity;
+mod polls_in_games;
 mod pusher;
 mod pusher_limits;
+mod rank;
 mod rates;
 mod refresh;
 mod refresh_model;

@@ -47,7 +47,7 @@ fn routes(metrics: &Metrics) -> Router {
             "/v1/e/poll/{id}",
             get(|Extension(id): Extension<RequestId>| async move {
                 tracing::info!("inside");
-                id.0.to_string()
+                id.to_string()
             }),
         )
         .route(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use crowdlink_server::direct::Direct;
 use crowdlink_server::listen::{Bound, ConnectionLimits, Edge, EdgeName, bind, serve};
 use crowdlink_server::settings::Settings;
 use crowdlink_server::shutdown::Shutdown;
@@ -43,7 +44,11 @@ pub(crate) fn start_on(
 ) -> TestServer {
     let address = bound.listener.local_addr().unwrap();
     let shutdown = Shutdown::new();
-    let edges = vec![Edge { bound, router }];
+    let edges = vec![Edge {
+        bound,
+        router,
+        direct: Direct::default(),
+    }];
     let serving = tokio::spawn(serve(edges, limits, shutdown.clone(), clock));
     TestServer {
         address,

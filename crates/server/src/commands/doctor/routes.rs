@@ -27,7 +27,12 @@ pub(super) fn wants(method: &str, path: &str) -> Option<Wants> {
         }
         "validate_pin" | "pin_token_exists" | "gamelink/pin" | "gamelink/token"
         | "gamelink/grants" => Broadcaster,
-        "user_ids" | "extension_hidden_state" | "vote_logs" => Trusted,
+        "user_ids"
+        | "extension_hidden_state"
+        | "vote_logs"
+        | "codes"
+        | "codes/mark_from_list"
+        | "codes/mark_from_poll" => Trusted,
         "vote_modifier" => BroadcasterOrTrusted,
         "extension_state" | "channel_state" | "config/channel" | "channel_config"
         | "config/extension" | "extension_config" | "json_store" | "vote_config" => {
@@ -44,6 +49,10 @@ pub(super) fn wants(method: &str, path: &str) -> Option<Wants> {
         | "all_config"
         | "accumulate"
         | "rank"
+        | "codes/eligible"
+        | "codes/eligibility"
+        | "codes/redeemed"
+        | "codes/redeem"
         | "vote" => Anyone,
         _ => return None,
     };

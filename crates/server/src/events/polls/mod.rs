@@ -3,29 +3,39 @@
 //! News carry no numbers: the pump reads the poll when somebody may hear of it. Polls begin and end
 //! by themselves, so every node keeps the next turn of each poll in mind, for its own connections.
 
+mod doubt;
+mod telling;
 mod track;
+#[cfg(test)]
+mod track_model;
+#[cfg(test)]
+mod track_tests;
+mod tracked;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crowdlink_core::polls::{self, PollEvent, PollNews, PollPlace, PollSnapshot, PollTimes};
+use crowdlink_core::polls::{self, PollEvent, PollNews, PollPlace, PollSnapshot};
 use crowdlink_core::{Core, Error};
-use crowdlink_protocol::{ClientId, Stage, encode_event};
+use crowdlink_protocol::{ClientId, Stage};
 use futures::StreamExt as _;
 use parking_lot::Mutex;
-use serde_json::json;
 use tokio::sync::Notify;
 
+use doubt::Doubt;
 pub use track::PollRhythm;
-use track::{Now, Track};
+use track::{Now, Seen, Track};
+use tracked::Tracked;
 
-use super::ways::{Audience, Kind, Viewers};
-use crate::live::{Frame, Live};
+use super::ways::{Audience, Viewers};
+use crate::live::Live;
 
 /// Polls read at the same time.
 const READING_MAX: usize = 16;
 /// When a poll that could not be read is tried again.
 const RETRY_MS: u64 = 250;
+/// The longest the pump sleeps: so soon it sees that somebody has set the machine's clock.
+const ASLEEP_MS_MAX: u64 = 10_000;
 
 /// Where games hear of a poll.
 pub fn poll_topic(place: &PollPlace) -> String {
@@ -57,40 +67,17 @@ pub struct PollPump {
     rhythm: PollRhythm,
     tracked: Mutex<Tracked>,
     woken: Notify,
+    /// The newest commit that was heard of.
+    heard_version: AtomicU64,
+    doubt: Doubt,
 }
 
-/// Polls with something to be told, now or later.
-#[derive(Debug, Default)]
-struct Tracked {
-    polls: HashMap<PollPlace, (Track, u64)>,
-    /// The same by when to look at them (monotonic ms).
-    by_time: BTreeMap<u64, HashSet<PollPlace>>,
-}
-
-impl Tracked {
-    /// Puts a poll back with what is known of it, to be looked at when it wants to.
-    fn put(&mut self, place: PollPlace, track: Track, now: Now) {
-        if let Some(at_ms) = track.next_ms(now) {
-            self.by_time.entry(at_ms).or_default().insert(place.clone());
-            self.polls.insert(place, (track, at_ms));
-        }
-    }
-
-    fn take(&mut self, place: &PollPlace) -> Option<Track> {
-        let (track, at_ms) = self.polls.remove(place)?;
-        if let Some(places) = self.by_time.get_mut(&at_ms) {
-            places.remove(place);
-            if places.is_empty() {
-                self.by_time.remove(&at_ms);
-            }
-        }
-        Some(track)
-    }
-
-    /// The polls to look at now. They stay here: what is heard of them meanwhile is kept.
-    fn due(&self, now_ms: u64) -> Vec<PollPlace> {
-        let due = self.by_time.range(..=now_ms);
-        due.flat_map(|(_, places)| places.iter().cloned()).collect()
+fn seen(poll: &PollSnapshot) -> Seen<'_> {
+    Seen {
+        times: &poll.times,
+        newest: poll.version,
+        votes_version: poll.votes_version,
+        at_ms: poll.at_ms,
     }
 }
 
@@ -108,6 +95,8 @@ impl PollPump {
             rhythm,
             tracked: Mutex::default(),
             woken: Notify::new(),
+            heard_version: AtomicU64::new(0),
+            doubt: Doubt::default(),
         }
     }
 
@@ -122,7 +111,8 @@ impl PollPump {
     /// A game subscribes to a poll: what happens from now on is news to it.
     pub async fn watch(&self, place: &PollPlace) -> Result<(), Error> {
         if let Some(poll) = polls::snapshot(&self.core, place).await? {
-            self.keep([(place.clone(), poll.times)]);
+            let track = Track::watched(seen(&poll), self.now(), &self.rhythm);
+            self.keep([(place.clone(), track)]);
         }
         Ok(())
     }
@@ -130,16 +120,28 @@ impl PollPump {
     /// A game subscribes to every poll of a channel.
     pub async fn watch_all(&self, of: (Stage, &ClientId), channel: &str) -> Result<(), Error> {
         let polls = polls::times_of(&self.core, of, Some(channel)).await?;
-        self.keep(polls);
+        let now = self.now();
+        let votes_version = self.heard_version.load(Ordering::Relaxed);
+        let watched = polls.into_iter().map(|(place, times)| {
+            let seen = Seen {
+                times: &times,
+                newest: times.version,
+                votes_version,
+                at_ms: now.unix_ms,
+            };
+            (place, Track::watched(seen, now, &self.rhythm))
+        });
+        self.keep(watched);
         Ok(())
     }
 
-    fn keep(&self, polls: impl IntoIterator<Item = (PollPlace, PollTimes)>) {
+    /// Keeps polls in mind; those that are know more.
+    fn keep(&self, polls: impl IntoIterator<Item = (PollPlace, Track)>) {
         let now = self.now();
         let mut tracked = self.tracked.lock();
-        for (place, times) in polls {
-            if !tracked.polls.contains_key(&place) {
-                tracked.put(place, Track::watched(&times, now, &self.rhythm), now);
+        for (place, track) in polls {
+            if !tracked.has(&place) {
+                tracked.put(place, track, now);
             }
         }
         drop(tracked);
@@ -148,6 +150,8 @@ impl PollPump {
 
     /// Takes note of what happened. Never waits.
     pub(super) fn hear(&self, news: PollNews) {
+        self.heard_version
+            .fetch_max(news.version, Ordering::Relaxed);
         // Most polls have nobody who listens; who comes later watches it then.
         if news.event == PollEvent::Voted && !self.is_heard(&news.place) {
             return;
@@ -169,56 +173,25 @@ impl PollPump {
                 .any(|topic| hub.subscribers(topic) > 0)
     }
 
-    /// Word of something was lost: every poll that is to begin or end is looked up, and every one
-    /// in mind looked at.
-    pub(super) fn look_again(self: &Arc<Self>) {
-        let now = self.now();
-        let mut tracked = self.tracked.lock();
-        let places: Vec<PollPlace> = tracked.polls.keys().cloned().collect();
-        for place in places {
-            if let Some(mut track) = tracked.take(&place) {
-                track.hear(PollEvent::Voted, 0, now, &self.rhythm);
-                tracked.put(place, track, now);
-            }
-        }
-        drop(tracked);
-        let pump = Arc::clone(self);
-        tokio::spawn(async move { pump.look_up().await });
-    }
-
-    /// Finds the polls that are to begin or end.
-    async fn look_up(&self) {
-        for extension in self.core.extensions() {
-            for stage in [Stage::Sandbox, Stage::Production] {
-                let of = (stage, &extension.client_id);
-                match polls::times_of(&self.core, of, None).await {
-                    Ok(found) => {
-                        let now_ms = self.live.clock().now_ms();
-                        let turns =
-                            |(_, times): &(_, PollTimes)| times.next_turn_ms(now_ms).is_some();
-                        self.keep(found.into_iter().filter(turns));
-                    }
-                    Err(error) => tracing::warn!(%error, "polls could not be looked up"),
-                }
-            }
-        }
-    }
-
     /// Tells what is due, until it is dropped.
     pub(super) async fn run(&self) {
-        self.look_up().await;
+        tokio::join!(self.run_doubts(), self.run_rounds());
+    }
+
+    async fn run_rounds(&self) {
         let clock = Arc::clone(self.live.clock());
         loop {
-            let next_ms = self.tracked.lock().by_time.keys().next().copied();
-            match next_ms {
-                None => self.woken.notified().await,
-                Some(at_ms) => {
-                    let wait_ms = at_ms.saturating_sub(clock.monotonic_ms());
-                    tokio::select! {
-                        () = self.woken.notified() => {}
-                        () = clock.sleep_ms(wait_ms) => {}
-                    }
-                }
+            let now = self.now();
+            let next_ms = self.tracked.lock().next_ms(now);
+            let wait_ms = next_ms.map(|at_ms| at_ms.saturating_sub(now.monotonic_ms));
+            let asleep = clock.sleep_ms(wait_ms.unwrap_or(ASLEEP_MS_MAX).min(ASLEEP_MS_MAX));
+            if clock.monotonic_ms() != now.monotonic_ms {
+                // Time went on between the two looks at it: that sleep ends too late.
+                continue;
+            }
+            tokio::select! {
+                () = self.woken.notified() => {}
+                () = asleep => {}
             }
             let due = self.tracked.lock().due(clock.monotonic_ms());
             futures::stream::iter(due)
@@ -228,6 +201,7 @@ impl PollPump {
     }
 
     async fn look(&self, place: PollPlace) {
+        let heard = self.tracked.lock().get(&place).map(Track::heard);
         let read = self.read(&place).await;
         let now = self.now();
         let mut tracked = self.tracked.lock();
@@ -236,14 +210,13 @@ impl PollPump {
         };
         match read {
             Ok(Some(poll)) => {
-                let telling = track.tell((&poll.times, poll.version), now, &self.rhythm);
+                let telling = track.tell(seen(&poll), now, &self.rhythm);
                 tracked.put(place.clone(), track, now);
                 drop(tracked);
-                if telling.games {
-                    self.tell_games(&place, &poll, now.unix_ms);
-                }
-                self.tell_viewers(&place, &poll, telling.poll_update, telling.vote_update);
+                self.tell(&place, &poll, telling);
             }
+            // It may have been created again since it was read.
+            Ok(None) if Some(track.heard()) != heard => tracked.put(place, track, now),
             Ok(None) => {
                 drop(tracked);
                 if track.knew_of_it() {
@@ -263,51 +236,13 @@ impl PollPump {
         let found = polls::snapshot(&self.core, place).await?;
         let ends_now = found.as_ref().is_some_and(|poll| {
             let tracked = self.tracked.lock();
-            let track = tracked.polls.get(place);
-            track.is_some_and(|(track, _)| track.ends_now(&poll.times, self.now()))
+            let track = tracked.get(place);
+            track.is_some_and(|track| track.ends_now(seen(poll)))
         });
         if ends_now {
             return polls::settled(&self.core, place).await;
         }
         Ok(found)
-    }
-
-    fn tell_games(&self, place: &PollPlace, poll: &PollSnapshot, now_ms: i64) {
-        match encode_event("poll", now_ms, &poll.report) {
-            Ok(text) => {
-                let topics = game_topics(place);
-                self.live.hub().publish_to_any(&topics, &Frame::text(&text));
-            }
-            Err(error) => tracing::error!(%error, "an event could not be encoded"),
-        }
-    }
-
-    fn tell_viewers(&self, place: &PollPlace, poll: &PollSnapshot, update: bool, votes: bool) {
-        if update {
-            self.tell_viewers_of(place, "poll_update", &poll.report, Kind::Stream);
-        }
-        if votes {
-            let data = json!({ "id": place.id, "stats": poll.numbers });
-            self.tell_viewers_of(place, "vote_update", &data, Kind::State);
-        }
-    }
-
-    fn tell_deleted(&self, place: &PollPlace) {
-        let data = json!({ "topic_id": place.id, "deleted": true });
-        self.tell_viewers_of(place, "poll_update", &data, Kind::Stream);
-    }
-
-    fn tell_viewers_of<T: serde::Serialize>(
-        &self,
-        place: &PollPlace,
-        name: &str,
-        data: &T,
-        kind: Kind,
-    ) {
-        let name = format!("{name}:{}", place.id);
-        if let Err(error) = self.viewers.tell(audience(place), &name, data, kind) {
-            tracing::error!(%error, name, "an event could not be encoded");
-        }
     }
 }
 

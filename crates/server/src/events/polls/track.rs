@@ -16,22 +16,6 @@ pub struct PollRhythm {
     pub viewers_first_ms_max: u64,
 }
 
-/// A life of a poll, and how far it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Told {
-    opening: (String, u64),
-    status: PollStatus,
-}
-
-impl Told {
-    fn of(times: &PollTimes, now_ms: i64) -> Self {
-        Self {
-            opening: times.opening.clone(),
-            status: times.status(now_ms),
-        }
-    }
-}
-
 /// The two clocks, read at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
@@ -39,6 +23,18 @@ pub(super) struct Now {
     pub(super) unix_ms: i64,
     /// Monotonic ms: pauses are measured by it.
     pub(super) monotonic_ms: u64,
+}
+
+/// A poll as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) times: &'a PollTimes,
+    /// The newest commit that it shows.
+    pub(super) newest: u64,
+    /// The newest commit of votes in its numbers.
+    pub(super) votes_version: u64,
+    /// The moment that its status is of (Unix ms).
+    pub(super) at_ms: i64,
 }
 
 /// What is to be told now.
@@ -52,24 +48,68 @@ pub(super) struct Telling {
     pub(super) vote_update: bool,
 }
 
+/// A life of a poll, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    opening: (String, u64),
+    status: PollStatus,
+}
+
+/// What one side, games or viewers, knows of a poll.
+#[derive(Clone, Debug, Default)]
+struct Side {
+    /// `None` where this node does not know what it knows.
+    told: Option<Told>,
+    /// The newest commit of votes whose numbers it has.
+    votes_version: u64,
+    /// Whether votes came that it may not have heard of.
+    voted: bool,
+    /// When it may hear again (monotonic ms).
+    from_ms: u64,
+}
+
+impl Side {
+    /// How far a poll is, to those who were told before: within one opening the end is the end,
+    /// also where somebody sets the clock back.
+    fn sees(&self, seen: Seen<'_>) -> Told {
+        let (times, at_ms) = (seen.times, seen.at_ms);
+        let ended = self.told.as_ref().is_some_and(|told| {
+            told.status == PollStatus::Expired && told.opening == times.opening
+        });
+        Told {
+            opening: times.opening.clone(),
+            status: if ended {
+                PollStatus::Expired
+            } else {
+                times.status(at_ms)
+            },
+        }
+    }
+
+    /// Whether there are votes that it has not heard of.
+    const fn has_votes(&self, seen: Seen<'_>) -> bool {
+        self.voted && seen.votes_version > self.votes_version
+    }
+}
+
 /// One poll, as far as it was told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Track {
-    /// What games know of it; `None` where this node does not know what they know.
-    games: Option<Told>,
-    viewers: Option<Told>,
-    /// News that games have not heard, with and without a change of the poll itself.
-    games_votes: bool,
-    opened: bool,
-    ended: bool,
-    /// News that viewers have not heard.
-    viewers_votes: bool,
+    games: Side,
+    viewers: Side,
+    /// Whether it began or ended, and games have not heard of it.
+    turned: bool,
+    /// Whether anything of it changed, and viewers have not heard of it.
     changed: bool,
-    /// The version of the newest news: who reads an older poll has not seen it.
-    heard_version: u64,
-    /// When each may hear again (monotonic ms).
-    games_from_ms: u64,
-    viewers_from_ms: u64,
+    /// Word may have been lost: whatever is newer than what was told is news.
+    doubted: bool,
+    /// The version of the poll that was told.
+    version: u64,
+    /// The newest commits that were heard of: who reads older ones has not seen them.
+    heard_change: u64,
+    heard_votes: u64,
+    /// How often anything was heard.
+    heard: u64,
     /// When the poll begins or ends next (Unix ms).
     turn_ms: Option<i64>,
     /// When it is forgotten (monotonic ms).
@@ -80,41 +120,79 @@ pub(super) struct Track {
 
 impl Track {
     /// A poll that somebody begins to watch: what it is now is no news.
-    pub(super) fn watched(times: &PollTimes, now: Now, rhythm: &PollRhythm) -> Self {
-        let told = Told::of(times, now.unix_ms);
+    pub(super) fn watched(seen: Seen<'_>, now: Now, rhythm: &PollRhythm) -> Self {
+        let side = Side::default();
+        let side = Side {
+            told: Some(side.sees(seen)),
+            votes_version: seen.votes_version,
+            ..side
+        };
         Self {
-            games: Some(told.clone()),
-            viewers: Some(told),
-            turn_ms: times.next_turn_ms(now.unix_ms),
+            games: side.clone(),
+            viewers: side,
+            version: seen.times.version,
+            turn_ms: seen.times.next_turn_ms(seen.at_ms),
             until_ms: now.monotonic_ms + rhythm.tail_ms_max,
             ..Self::default()
         }
     }
 
+    /// A poll that nobody here knows, after word was lost: what is newer than this commit is news.
+    pub(super) fn missed_since(version: u64, now: Now, rhythm: &PollRhythm) -> Self {
+        let side = Side {
+            votes_version: version,
+            ..Side::default()
+        };
+        let mut track = Self {
+            games: side.clone(),
+            viewers: side,
+            version,
+            until_ms: now.monotonic_ms + rhythm.tail_ms_max,
+            ..Self::default()
+        };
+        track.doubt(now, rhythm);
+        track
+    }
+
     /// Takes note of what happened.
     pub(super) fn hear(&mut self, event: PollEvent, version: u64, now: Now, rhythm: &PollRhythm) {
-        self.heard_version = self.heard_version.max(version);
+        self.heard += 1;
         match event {
             PollEvent::Voted => {
-                if !self.viewers_votes {
-                    // Half of the time, so that reading and sending are done in the other.
-                    let first_ms = now.monotonic_ms + rhythm.viewers_first_ms_max / 2;
-                    self.viewers_from_ms = self.viewers_from_ms.max(first_ms);
-                }
-                self.games_votes = true;
-                self.viewers_votes = true;
+                self.heard_votes = self.heard_votes.max(version);
+                self.expect_votes(now, rhythm);
             }
-            PollEvent::Created | PollEvent::Opened => {
-                self.opened = true;
+            PollEvent::Created
+            | PollEvent::Opened
+            | PollEvent::Ended
+            | PollEvent::Reconfigured
+            | PollEvent::Deleted => {
+                self.heard_change = self.heard_change.max(version);
                 self.changed = true;
+                self.turned |= matches!(
+                    event,
+                    PollEvent::Created | PollEvent::Opened | PollEvent::Ended
+                );
             }
-            PollEvent::Ended => {
-                self.ended = true;
-                self.changed = true;
-            }
-            PollEvent::Reconfigured | PollEvent::Deleted => self.changed = true,
         }
         self.until_ms = now.monotonic_ms + rhythm.tail_ms_max;
+    }
+
+    /// Word may have been lost.
+    pub(super) fn doubt(&mut self, now: Now, rhythm: &PollRhythm) {
+        self.heard += 1;
+        self.doubted = true;
+        self.expect_votes(now, rhythm);
+    }
+
+    fn expect_votes(&mut self, now: Now, rhythm: &PollRhythm) {
+        if !self.viewers.voted {
+            // Half of the time, so that reading and sending are done in the other.
+            let first_ms = now.monotonic_ms + rhythm.viewers_first_ms_max / 2;
+            self.viewers.from_ms = self.viewers.from_ms.max(first_ms);
+        }
+        self.games.voted = true;
+        self.viewers.voted = true;
     }
 
     /// When to look at it next (monotonic ms); `None` never again.
@@ -123,9 +201,10 @@ impl Track {
             let wait_ms = u64::try_from(turn_ms.saturating_sub(now.unix_ms)).unwrap_or(0);
             now.monotonic_ms.saturating_add(wait_ms)
         });
-        let games = self.has_game_news().then_some(self.games_from_ms);
-        let viewers = self.viewers_votes.then_some(self.viewers_from_ms);
-        let changed = self.changed.then_some(0);
+        let for_games = self.games.voted || self.turned;
+        let games = for_games.then_some(self.games.from_ms);
+        let viewers = self.viewers.voted.then_some(self.viewers.from_ms);
+        let changed = (self.changed || self.doubted).then_some(0);
         let news = [games, viewers, changed, turn_ms]
             .into_iter()
             .flatten()
@@ -138,103 +217,108 @@ impl Track {
 
     /// Whether anybody was told of the poll, or is to be.
     pub(super) const fn knew_of_it(&self) -> bool {
-        self.viewers.is_some() || self.changed
+        self.viewers.told.is_some() || self.changed
     }
 
-    /// Nothing is told before that moment (monotonic ms).
-    pub(super) fn postpone(&mut self, at_ms: u64) {
-        self.games_from_ms = self.games_from_ms.max(at_ms);
-        self.viewers_from_ms = self.viewers_from_ms.max(at_ms);
+    /// How often anything was heard of it.
+    pub(super) const fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// It is not looked at before that moment (monotonic ms).
+    pub(super) const fn postpone(&mut self, at_ms: u64) {
         self.not_before_ms = at_ms;
     }
 
-    const fn has_game_news(&self) -> bool {
-        self.games_votes || self.opened || self.ended
-    }
-
     /// Whether the end of the poll is still to be told.
-    pub(super) fn ends_now(&self, times: &PollTimes, now: Now) -> bool {
-        let now_is = Told::of(times, now.unix_ms);
-        now_is.status == PollStatus::Expired
-            && (self.games.as_ref() != Some(&now_is) || self.viewers.as_ref() != Some(&now_is))
-    }
-
-    /// What is to be told of a poll that is so now, read at a version; counts as told.
-    pub(super) fn tell(
-        &mut self,
-        (times, version): (&PollTimes, u64),
-        now: Now,
-        rhythm: &PollRhythm,
-    ) -> Telling {
-        if version < self.heard_version {
-            return self.tell_numbers(times, now, rhythm);
-        }
-        let now_is = Told::of(times, now.unix_ms);
-        self.turn_ms = times.next_turn_ms(now.unix_ms);
-        let moved = self.viewers.as_ref().is_some_and(|told| *told != now_is);
-        let telling = Telling {
-            games: self.tell_games(&now_is, now, rhythm),
-            poll_update: self.changed || moved,
-            vote_update: self.viewers_votes && now.monotonic_ms >= self.viewers_from_ms,
+    pub(super) fn ends_now(&self, seen: Seen<'_>) -> bool {
+        let is_news = |side: &Side| {
+            let sees = side.sees(seen);
+            sees.status == PollStatus::Expired && side.told.as_ref() != Some(&sees)
         };
-        self.viewers = Some(now_is);
-        self.changed = false;
-        if telling.vote_update {
-            self.viewers_votes = false;
-            self.viewers_from_ms = now.monotonic_ms + rhythm.viewers_ms_min;
-        }
-        telling
+        is_news(&self.games) || is_news(&self.viewers)
     }
 
-    /// What is to be told where newer news came while the poll was read: its numbers, in their
-    /// rhythm, and that they are news still.
-    fn tell_numbers(&mut self, times: &PollTimes, now: Now, rhythm: &PollRhythm) -> Telling {
-        let now_is = Told::of(times, now.unix_ms);
-        let same = now_is.status == PollStatus::Active && self.games.as_ref() == Some(&now_is);
-        let games = same && self.games_votes && now.monotonic_ms >= self.games_from_ms;
-        let vote_update = self.viewers_votes && now.monotonic_ms >= self.viewers_from_ms;
-        if games {
-            self.games_from_ms = now.monotonic_ms + rhythm.games_ms_min;
+    /// What is to be told of a poll that was read; counts as told.
+    pub(super) fn tell(&mut self, seen: Seen<'_>, now: Now, rhythm: &PollRhythm) -> Telling {
+        if seen.times.version < self.heard_change {
+            // Read before the change that was heard of meanwhile: it is looked at again at once.
+            return Telling::default();
         }
-        if vote_update {
-            self.viewers_from_ms = now.monotonic_ms + rhythm.viewers_ms_min;
+        let is_newer = seen.times.version > self.version;
+        if std::mem::take(&mut self.doubted) && is_newer {
+            self.changed = true;
+            self.turned = true;
         }
+        self.version = seen.times.version;
+        self.turn_ms = seen.times.next_turn_ms(seen.at_ms);
+        let games = self.tell_games(seen, now, rhythm);
+        let (poll_update, vote_update) = self.tell_viewers(seen, now, rhythm);
         Telling {
             games,
-            poll_update: false,
+            poll_update,
             vote_update,
         }
     }
 
-    fn tell_games(&mut self, now_is: &Told, now: Now, rhythm: &PollRhythm) -> bool {
-        let another_life = self
-            .games
-            .as_ref()
-            .is_none_or(|told| told.opening != now_is.opening);
-        let has_turned = match &self.games {
-            Some(told) if !another_life => told.status != now_is.status,
+    fn tell_games(&mut self, seen: Seen<'_>, now: Now, rhythm: &PollRhythm) -> bool {
+        let side = &mut self.games;
+        let sees = side.sees(seen);
+        let told = side.told.as_ref();
+        let another_life = told.is_some_and(|told| told.opening != sees.opening);
+        let turned = match told {
+            Some(told) => *told != sees,
             // Nobody knows what games were told: by what happened.
-            None => self.opened || self.ended,
-            Some(_) => true,
+            None => self.turned,
         };
-        let wanted = match now_is.status {
+        let wanted = match sees.status {
             PollStatus::Pending => false,
-            PollStatus::Active => has_turned || self.games_votes,
-            PollStatus::Expired => has_turned,
+            PollStatus::Active => turned || side.has_votes(seen),
+            PollStatus::Expired => turned,
         };
-        // Another life of the poll has another rhythm.
-        let may = now.monotonic_ms >= self.games_from_ms || (another_life && self.games.is_some());
-        if wanted && !may {
+        if another_life {
+            // It has a rhythm of its own.
+            side.from_ms = 0;
+        }
+        if wanted && now.monotonic_ms < side.from_ms {
             // It stays news until then.
-            self.ended |= now_is.status == PollStatus::Expired;
-            self.opened |= now_is.status == PollStatus::Active && has_turned;
+            self.turned |= turned;
             return false;
         }
-        self.games = Some(now_is.clone());
-        (self.games_votes, self.opened, self.ended) = (false, false, false);
+        side.told = Some(sees);
+        side.voted = seen.newest < self.heard_votes;
+        self.turned = false;
         if wanted {
-            self.games_from_ms = now.monotonic_ms + rhythm.games_ms_min;
+            side.votes_version = seen.votes_version;
+            side.from_ms = now.monotonic_ms + rhythm.games_ms_min;
         }
         wanted
+    }
+
+    fn tell_viewers(&mut self, seen: Seen<'_>, now: Now, rhythm: &PollRhythm) -> (bool, bool) {
+        let side = &mut self.viewers;
+        let sees = side.sees(seen);
+        let told = side.told.as_ref();
+        let turned = told.is_some_and(|told| *told != sees);
+        let another_run = told.is_some_and(|told| told.opening.0 != sees.opening.0);
+        side.told = Some(sees);
+        let poll_update = std::mem::take(&mut self.changed) || turned;
+        if another_run {
+            // Another poll of that id: its first vote waits for no pause of the old one.
+            let first_ms = now.monotonic_ms + rhythm.viewers_first_ms_max / 2;
+            side.from_ms = side.from_ms.min(first_ms);
+        }
+        let is_behind = seen.newest < self.heard_votes;
+        if !side.has_votes(seen) {
+            side.voted = is_behind;
+            return (poll_update, false);
+        }
+        let vote_update = now.monotonic_ms >= side.from_ms;
+        if vote_update {
+            side.voted = is_behind;
+            side.votes_version = seen.votes_version;
+            side.from_ms = now.monotonic_ms + rhythm.viewers_ms_min;
+        }
+        (poll_update, vote_update)
     }
 }

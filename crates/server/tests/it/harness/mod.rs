@@ -1,5 +1,6 @@
 //! Starts a real server on free ports and gives one client for each kind of caller.
 
+mod audience;
 mod frame_rules;
 mod game;
 mod http;
@@ -23,6 +24,7 @@ use crowdlink_server::shutdown::Outcome;
 use crowdlink_store::{ManualClock, MemoryStore};
 use tokio::task::JoinHandle;
 
+pub use audience::Audience;
 pub use game::{Game, Incoming, refusal};
 pub use http::{Answer, Http};
 pub use jwt::{claims, payload, sign, sign_with_header};
@@ -66,9 +68,25 @@ impl Server {
         Self::start_as(|_| {}, true).await
     }
 
+    /// Another process on this one's store and clock, with a bus of its own: it hears nothing of
+    /// what happens here.
+    pub async fn start_beside(&self) -> Self {
+        Self::start_on(|_| {}, false, (self.clock.clone(), self.store.clone())).await
+    }
+
     async fn start_as(change: impl FnOnce(&mut Settings), auto_register: bool) -> Self {
         let clock = ManualClock::new(START_MS);
         let store = MemoryStore::new(clock.clone());
+        let server = Self::start_on(change, auto_register, (clock, store)).await;
+        server.register(EXTENSION, OWNER, &[SECRET]).await;
+        server
+    }
+
+    async fn start_on(
+        change: impl FnOnce(&mut Settings),
+        auto_register: bool,
+        (clock, store): (Arc<ManualClock>, Arc<MemoryStore>),
+    ) -> Self {
         let mut settings = Settings::default();
         let free = Address::At(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listen = &mut settings.listen;
@@ -96,15 +114,13 @@ impl Server {
             serving.run(bound, ready).await.unwrap()
         });
         ready.await.unwrap();
-        let server = Self {
+        Self {
             app,
             clock,
             store,
             addresses,
             running,
-        };
-        server.register(EXTENSION, OWNER, &[SECRET]).await;
-        server
+        }
     }
 
     /// Registers an extension.
@@ -166,6 +182,13 @@ impl Server {
     /// signed. The sandbox takes it only where it says `allowed_stage`.
     pub fn signed(&self, stage: Stage, claims: &serde_json::Value) -> Http {
         self.rest(stage).with(EXTENSION, &sign(claims, SECRET))
+    }
+
+    /// The sandbox, as the page of one user among many, who shares identity. The token outlives
+    /// every test.
+    pub fn user(&self, role: &str, channel: &str, user_id: &str) -> Http {
+        self.sandbox()
+            .with(EXTENSION, &user_token(role, channel, user_id))
     }
 
     /// A game that has connected to the sandbox and not yet authenticated.
@@ -231,6 +254,15 @@ impl Server {
         self.app.shutdown.drain();
         self.running.await.unwrap()
     }
+}
+
+/// A token of a user who shares identity, for the sandbox; it outlives every test.
+pub fn user_token(role: &str, channel: &str, user_id: &str) -> String {
+    let claims = serde_json::json!({
+        "exp": 4_000_000_000_i64, "allowed_stage": "sandbox", "role": role,
+        "channel_id": channel, "user_id": user_id, "opaque_user_id": format!("U{user_id}"),
+    });
+    sign(&claims, SECRET)
 }
 
 /// The domain as another process has it that shares a server's store, but no memory and no bus.
