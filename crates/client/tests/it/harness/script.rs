@@ -66,7 +66,7 @@ impl Connection {
     pub async fn expect_subscription(&mut self, target: &str) -> Value {
         let request = self.request().await;
         assert_eq!(request["action"], "subscribe", "{request}");
-        assert_eq!(request["params"]["target"], target, "{request}");
+        assert_eq!(target_of(&request), target, "{request}");
         self.answer(&request, &json!({ "ok": true })).await;
         request["data"].clone()
     }
@@ -75,7 +75,7 @@ impl Connection {
     pub async fn expect(&mut self, action: &str, target: &str, answer: &Value) -> Value {
         let request = self.request().await;
         assert_eq!(request["action"], action, "{request}");
-        assert_eq!(request["params"]["target"], target, "{request}");
+        assert_eq!(target_of(&request), target, "{request}");
         self.answer(&request, answer).await;
         request["data"].clone()
     }
@@ -104,6 +104,11 @@ impl Connection {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
+    /// The same where the game may not read it to its end.
+    pub async fn send_in_vain(&mut self, text: &str) {
+        let _ = self.0.send(Message::text(text)).await;
+    }
+
     /// Closes with a code.
     pub async fn close(mut self, code: u16) {
         let reason = "".into();
@@ -127,12 +132,15 @@ impl Connection {
     }
 }
 
+fn target_of(request: &Value) -> &str {
+    request["params"]["target"].as_str().unwrap_or_default()
+}
+
 fn meta(request: &Value) -> Value {
-    let target = &request["params"]["target"];
     json!({
         "request_id": request["params"]["request_id"],
         "action": request["action"],
-        "target": if target.is_string() { target.clone() } else { json!("") },
+        "target": target_of(request),
         "timestamp": SERVER_MS,
     })
 }
