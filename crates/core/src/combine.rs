@@ -14,6 +14,8 @@ use crate::error::Error;
 const BATCH_OPERATIONS_MAX: usize = 256;
 /// Operations of one key that may wait.
 const WAITING_OPERATIONS_MAX: usize = 4_096;
+/// Those of them that are kept for [`Combiner::submit_reserved`].
+const RESERVED_OPERATIONS_MAX: usize = 64;
 /// When an operation that found too many waiting may come again.
 const RETRY_AFTER_MS: u64 = 1_000;
 
@@ -56,9 +58,31 @@ where
         operation: O,
         apply: impl FnOnce() -> P,
     ) -> Result<A, Error> {
+        let waiting_max = WAITING_OPERATIONS_MAX - RESERVED_OPERATIONS_MAX;
+        self.submit_within(waiting_max, key, operation, apply).await
+    }
+
+    /// The same for what must find room when others, however many, take all that is theirs.
+    pub(crate) async fn submit_reserved<P: Apply<O, A>>(
+        self: &Arc<Self>,
+        key: String,
+        operation: O,
+        apply: impl FnOnce() -> P,
+    ) -> Result<A, Error> {
+        self.submit_within(WAITING_OPERATIONS_MAX, key, operation, apply)
+            .await
+    }
+
+    async fn submit_within<P: Apply<O, A>>(
+        self: &Arc<Self>,
+        waiting_max: usize,
+        key: String,
+        operation: O,
+        apply: impl FnOnce() -> P,
+    ) -> Result<A, Error> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { operation, answer };
-        if self.wait(&key, waiting)? {
+        if self.wait(&key, waiting, waiting_max)? {
             // In a task of its own: the caller may go away, those who wait behind it may not.
             let (combiner, apply) = (Arc::clone(self), apply());
             tokio::spawn(async move { combiner.work(&key, apply).await });
@@ -68,10 +92,10 @@ where
     }
 
     /// Queues an operation; whether it is the first, and its caller is to begin work.
-    fn wait(&self, key: &str, waiting: Waiting<O, A>) -> Result<bool, Error> {
+    fn wait(&self, key: &str, waiting: Waiting<O, A>, waiting_max: usize) -> Result<bool, Error> {
         let mut queues = self.waiting.lock();
         match queues.get_mut(key) {
-            Some(queue) if queue.len() >= WAITING_OPERATIONS_MAX => Err(Error::RateLimited {
+            Some(queue) if queue.len() >= waiting_max => Err(Error::RateLimited {
                 retry_after_ms: RETRY_AFTER_MS,
             }),
             Some(queue) => {
@@ -204,12 +228,18 @@ mod tests {
     #[tokio::test]
     async fn more_than_may_wait_are_told_to_come_again() {
         let combiner: Arc<Combiner<u32, u32>> = Combiner::new();
-        for operation in 0..WAITING_OPERATIONS_MAX {
+        let unreserved = WAITING_OPERATIONS_MAX - RESERVED_OPERATIONS_MAX;
+        let wait = |operation: usize| {
             let (answer, _) = oneshot::channel();
             let operation = u32::try_from(operation).unwrap();
-            combiner.wait("k", Waiting { operation, answer }).unwrap();
-        }
+            let waiting = Waiting { operation, answer };
+            combiner.wait("k", waiting, WAITING_OPERATIONS_MAX).unwrap();
+        };
+        (0..unreserved).for_each(wait);
         let refused = combiner.submit("k".to_owned(), 1, || Sum).await;
         assert!(matches!(refused, Err(Error::RateLimited { .. })));
+        (unreserved..WAITING_OPERATIONS_MAX).for_each(wait);
+        let refused = combiner.submit_reserved("k".to_owned(), 1, || Sum);
+        assert!(matches!(refused.await, Err(Error::RateLimited { .. })));
     }
 }

@@ -7,6 +7,7 @@ use crowdlink_protocol::{ClientId, Stage};
 use futures::FutureExt as _;
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
+use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::accumulate;
@@ -15,12 +16,16 @@ use crate::bus::{Delivery, Message};
 use crate::caller::Caller;
 use crate::codes;
 use crate::combine::Combiner;
+use crate::datastream::{self, InFlight, Streamed};
 use crate::error::Error;
+use crate::gateway::Views;
 use crate::guess::Guesses;
 use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
+use crate::matchmaking::{self, Joined};
 use crate::polls::{self, PollNews, Polls};
 use crate::presence::Presence;
+use crate::purchases::{self, Purchased, Settled};
 use crate::rank;
 use crate::rate::Rates;
 use crate::registry::{self, AddExtension, Extension, Registry};
@@ -73,6 +78,9 @@ pub struct Core {
     pub(crate) rank: Arc<Combiner<rank::Operation, Option<String>>>,
     pub(crate) redeem: Arc<Combiner<String, codes::Given>>,
     pub(crate) uploads: Semaphore,
+    pub(crate) in_flight: InFlight,
+    pub(crate) views: Views,
+    pub(crate) tills: Arc<Combiner<purchases::Operation, purchases::Outcome>>,
 }
 
 /// Figures for operators.
@@ -101,6 +109,14 @@ pub enum Notice {
     Poll(PollNews),
     /// A question of a contest changed its state: tell the viewers.
     TriviaChanged(TriviaChanged),
+    /// A viewer sent something to the game.
+    Streamed(Streamed),
+    /// Something was bought: tell the games.
+    Purchased(Box<Purchased>),
+    /// A purchase is settled.
+    Settled(Settled),
+    /// A viewer wants to play: tell the games.
+    Joined(Joined),
     /// Word of some changes was lost: look at everything that is subscribed.
     MayHaveChanged,
 }
@@ -127,6 +143,7 @@ impl Core {
     /// Opens the domain on a store, which gets a key ring if it has none.
     pub async fn open(world: World, options: CoreOptions) -> Result<Arc<Self>, Error> {
         let registry = Registry::load(&world).await?;
+        let node = world.id();
         let core = Arc::new(Self {
             rates: Rates::new(&options.limits, &world.clock),
             shared: SharedDocuments::new(world.clone()),
@@ -147,6 +164,9 @@ impl Core {
             rank: Combiner::new(),
             redeem: Combiner::new(),
             uploads: Semaphore::new(codes::UPLOADS_AT_ONCE_MAX),
+            in_flight: InFlight::new(node),
+            views: Views::new(),
+            tills: Combiner::new(),
         });
         tokens::catch_up(&core, 0).await?;
         Ok(core)
@@ -283,19 +303,21 @@ impl Core {
                 let written = serde_json::from_slice(&message.payload).ok()?;
                 Some(Heard::Notice(Notice::JsonStoreWritten(written)))
             }
-            broadcast::TOPIC => {
-                let broadcast = serde_json::from_slice(&message.payload).ok()?;
-                Some(Heard::Notice(Notice::Broadcast(broadcast)))
-            }
-            polls::TOPIC => {
-                let news = serde_json::from_slice(&message.payload).ok()?;
+            broadcast::TOPIC => told(message, Notice::Broadcast),
+            polls::TOPIC => told(message, |news| {
                 self.polls.hear(&news);
-                Some(Heard::Notice(Notice::Poll(news)))
+                Notice::Poll(news)
+            }),
+            trivia::TOPIC => told(message, Notice::TriviaChanged),
+            datastream::TOPIC => told(message, |streamed| {
+                self.in_flight.heard(&streamed);
+                Notice::Streamed(streamed)
+            }),
+            purchases::PURCHASED_TOPIC => {
+                told(message, |purchased| Notice::Purchased(Box::new(purchased)))
             }
-            trivia::TOPIC => {
-                let changed = serde_json::from_slice(&message.payload).ok()?;
-                Some(Heard::Notice(Notice::TriviaChanged(changed)))
-            }
+            purchases::SETTLED_TOPIC => told(message, Notice::Settled),
+            matchmaking::TOPIC => told(message, Notice::Joined),
             _ => None,
         }
     }
@@ -340,6 +362,7 @@ impl Core {
                         None => {}
                     },
                     Delivery::Lost => {
+                        self.in_flight.lost();
                         notify(Notice::MayHaveChanged);
                         missed.notify_one();
                     }
@@ -387,4 +410,10 @@ impl Core {
             self.rates.tidy();
         }
     }
+}
+
+/// What a message tells, as a notice; `None` where it is none.
+fn told<T: DeserializeOwned>(message: &Message, notice: impl Fn(T) -> Notice) -> Option<Heard> {
+    let told = serde_json::from_slice(&message.payload).ok()?;
+    Some(Heard::Notice(notice(told)))
 }

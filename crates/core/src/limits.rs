@@ -119,6 +119,10 @@ pub struct Limits {
     pub broadcast_data_bytes_max: usize,
     /// One encoded message to viewers, or one part of it.
     pub viewer_message_bytes_max: usize,
+    /// What a viewer sends to the game, minified.
+    pub datastream_bytes_max: usize,
+    /// What a viewer says who wants to play, minified.
+    pub matchmaking_bytes_max: usize,
     /// A value to accumulate, minified.
     pub accumulate_bytes_max: usize,
     /// Entries of one answer of accumulate.
@@ -184,6 +188,8 @@ impl Default for Limits {
             broadcast_bytes_max: 80 * 1_024,
             broadcast_data_bytes_max: 8 * 1_024,
             viewer_message_bytes_max: 5_000,
+            datastream_bytes_max: 8_192,
+            matchmaking_bytes_max: 1_024,
             accumulate_bytes_max: 256,
             accumulate_entries_max: 10_000,
             rank_key_bytes_max: 256,

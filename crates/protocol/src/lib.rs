@@ -9,6 +9,7 @@ mod call;
 mod claims;
 mod codes;
 mod envelope;
+mod games;
 mod ids;
 mod path;
 mod poll;
@@ -22,8 +23,9 @@ mod trivia;
 pub use accumulate::{Accumulated, AccumulatedPage};
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
-    Authenticate, BroadcastCall, Call, CallError, ConfigCall, ConfigTopic, Credential, Json,
-    PollCall, PollTopic, ReadableConfig, StateCall, StateTopic,
+    ActionStateCall, Authenticate, BroadcastCall, Call, CallError, ConfigCall, ConfigTopic,
+    Credential, DatastreamCall, DropsCall, GatewayCall, Json, MatchmakingCall, PollCall, PollTopic,
+    PurchaseCall, ReadableConfig, RefundOf, StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
 pub use codes::{
@@ -31,6 +33,9 @@ pub use codes::{
     PRIZES_MAX,
 };
 pub use envelope::{EnvelopeError, REQUEST_ID_NONE, Request};
+pub use games::{
+    CandidateItem, DropItem, Entries, StreamBatch, StreamItem, TransactionItem, Transactions,
+};
 pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
 pub use path::{SocketPath, SocketPathError, Version};
 pub use poll::{

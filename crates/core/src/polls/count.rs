@@ -94,7 +94,9 @@ impl Polls {
         // Whoever opens a poll counts the others first, and nobody adds one meanwhile.
         let mut adding = None;
         if poll.loaded.head.is_none() {
-            if let Some(lock) = self.adding(&place.neighbours()) {
+            let neighbours = place.neighbours();
+            self.check_not_full(&neighbours, place)?;
+            if let Some(lock) = self.adding(&neighbours) {
                 adding = Some(lock.lock().await);
             }
             let Some(found) = self.load_with(place, batch, None).await? else {
@@ -102,18 +104,19 @@ impl Polls {
             };
             (poll, ballots) = found;
             if poll.loaded.head.is_none() {
-                self.check_room(place, false).await?;
+                self.check_room_of_votes(&neighbours, place).await?;
             }
         }
         let loaded = &poll.loaded;
         let opening = loaded.head.is_none();
         let mut draft = self.draft(place, loaded, ballots);
         let counted: Counted = draft.apply(batch);
-        if from_memory && counted.iter().any(Result::is_err) {
-            // Refused for what the store holds, not for what memory believed.
+        let changed = draft.ballots.values().any(Drafted::is_changed);
+        if from_memory && (!changed || counted.iter().any(Result::is_err)) {
+            // Only a commit checks what memory believed: refusals, and that nothing changes, are
+            // for what the store holds.
             return Ok(None);
         }
-        let changed = draft.ballots.values().any(Drafted::is_changed);
         let mut total = loaded.others.clone();
         total.merge(&draft.own);
         let numbers = Arc::new(total.statistics());

@@ -193,6 +193,8 @@ impl Polls {
                     // Unknown is not undone: who subscribed is told what the store holds.
                     let told = committed.inspect_err(|_| self.announce(place, event, 0))?;
                     if let Some(version) = told {
+                        // There may be room again.
+                        self.full.remove(&place.neighbours());
                         self.announce(place, event, version);
                         return Ok(outcome);
                     }

@@ -22,6 +22,7 @@ mod vote;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 
 use crate::combine::Combiner;
@@ -42,6 +43,11 @@ use remembered::RememberedPolls;
 /// Locks for those who add a poll, so that few wait for each other.
 const ADDING_LOCKS: usize = 64;
 
+/// Channels and extensions remembered as full of polls that votes opened.
+const FULL_MAX: usize = 10_000;
+/// How long: whoever votes at random must not have all polls counted each time.
+const FULL_MS: i64 = 1_000;
+
 /// Everything about polls that is in memory.
 #[derive(Debug)]
 pub(crate) struct Polls {
@@ -54,6 +60,8 @@ pub(crate) struct Polls {
     /// Held while polls are counted and one is added.
     adding: Vec<Mutex<()>>,
     keyed: RandomState,
+    /// Until when (Unix ms) votes open no poll beside the heads of this prefix.
+    full: Cache<String, i64>,
     remembered: RememberedPolls,
 }
 
@@ -67,6 +75,7 @@ impl Polls {
             queue: Combiner::new(),
             adding: (0..ADDING_LOCKS).map(|_| Mutex::new(())).collect(),
             keyed: RandomState::new(),
+            full: Cache::new(FULL_MAX),
             remembered: RememberedPolls::new(),
         })
     }

@@ -2,12 +2,12 @@
 
 use crowdlink_store::{Commit, SCAN_PAGE_RECORDS_MAX};
 
-use super::Polls;
 use super::ballot::{Ballot, Cast};
 use super::head::{Definition, Head};
 use super::log::LogEntry;
 use super::place::{KIND, PollPlace};
 use super::tally::Tally;
+use super::{FULL_MS, Polls};
 use crate::error::Error;
 use crate::keys;
 use crate::runs::{Run, Watch, watch};
@@ -192,15 +192,45 @@ impl Polls {
         watch(commit, &run_watch(place, run), self.world.now_ms())
     }
 
+    /// Refuses a poll that a vote would open where it was seen just now that there is no room.
+    pub(super) fn check_not_full(&self, neighbours: &str, place: &PollPlace) -> Result<(), Error> {
+        match self.full.get(neighbours) {
+            Some(until_ms) if self.world.now_ms() < until_ms => {
+                Err(one_too_many(self.polls_max(place)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts the polls that votes opened, unless somebody else just did; the caller has the lock
+    /// of those who add one.
+    pub(super) async fn check_room_of_votes(
+        &self,
+        neighbours: &str,
+        place: &PollPlace,
+    ) -> Result<(), Error> {
+        self.check_not_full(neighbours, place)?;
+        let room = self.check_room(place, false).await;
+        if matches!(room, Err(Error::Invalid { .. })) {
+            let until_ms = self.world.now_ms().saturating_add(FULL_MS);
+            self.full.insert(neighbours.to_owned(), until_ms);
+        }
+        room
+    }
+
+    const fn polls_max(&self, place: &PollPlace) -> usize {
+        if place.channel.is_some() {
+            self.limits.polls_per_channel_max
+        } else {
+            self.limits.polls_per_extension_max
+        }
+    }
+
     /// Refuses one poll more than a channel or an extension may have, of those that are defined or
     /// of those that only votes opened: viewers must not be able to keep a game from creating one. A poll that only votes of its last hour keep
     /// (`HEAD_SPARE_MS`) is not counted.
     pub(super) async fn check_room(&self, place: &PollPlace, defined: bool) -> Result<(), Error> {
-        let polls_max = if place.channel.is_some() {
-            self.limits.polls_per_channel_max
-        } else {
-            self.limits.polls_per_extension_max
-        };
+        let polls_max = self.polls_max(place);
         let (store, prefix) = (&*self.world.store, place.neighbours());
         // A head that is in its spare time is of a poll that is gone, or was voted on an hour ago.
         let spare_until_ms = self.world.now_ms().saturating_add(HEAD_SPARE_MS);
@@ -220,8 +250,7 @@ impl Polls {
             let full = page.len() == SCAN_PAGE_RECORDS_MAX;
             count += page.iter().filter(counts).count();
             if count >= polls_max {
-                let expected = format!("is one more than the {polls_max} polls there may be");
-                return Err(Error::invalid("poll_id", expected));
+                return Err(one_too_many(polls_max));
             }
             after = page.into_iter().next_back().map(|head| head.key);
             if !full {
@@ -229,6 +258,11 @@ impl Polls {
             }
         }
     }
+}
+
+fn one_too_many(polls_max: usize) -> Error {
+    let expected = format!("is one more than the {polls_max} polls there may be");
+    Error::invalid("poll_id", expected)
 }
 
 fn run_watch(place: &PollPlace, run: &Run) -> Watch {

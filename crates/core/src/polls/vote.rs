@@ -143,6 +143,12 @@ impl Polls {
             place: place.clone(),
         };
         let key = place.key();
-        self.queue.submit(key, operation, worker).await
+        match operation {
+            Operation::Ballot(_) => self.queue.submit(key, operation, worker).await,
+            // However many vote, who runs the poll finds room.
+            Operation::Change(_) | Operation::Settle => {
+                self.queue.submit_reserved(key, operation, worker).await
+            }
+        }
     }
 }

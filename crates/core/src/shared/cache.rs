@@ -48,6 +48,11 @@ impl Snapshot {
         }
     }
 
+    /// What was written as text, for ever.
+    pub(super) fn stored(json: Bytes, version: u64) -> Self {
+        Self::of(json, version, None)
+    }
+
     pub(super) fn written(
         document: Document,
         json: Bytes,

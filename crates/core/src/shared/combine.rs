@@ -201,13 +201,23 @@ impl SharedDocuments {
 
     /// A commit that failed may have happened all the same: what memory holds is not believed any
     /// more, and those who subscribed are told what the store holds.
-    pub(super) fn outcome_unknown<'a>(&self, places: impl IntoIterator<Item = &'a Place>) {
+    pub(crate) fn outcome_unknown<'a>(&self, places: impl IntoIterator<Item = &'a Place>) {
         for place in places {
             self.cache.forget(&place.key());
             if let Err(error) = self.announce(place, 0) {
                 tracing::error!(%error, "a change could not be announced");
             }
         }
+    }
+
+    /// Takes note of a commit that wrote a document for ever among other records, and tells
+    /// everybody.
+    pub(crate) fn committed(&self, place: &Place, json: Bytes, version: u64) -> Result<(), Error> {
+        let snapshot = Snapshot::stored(json, version);
+        let committed_at_ms = self.world.clock.monotonic_ms();
+        self.cache
+            .put(&place.key(), Arc::new(snapshot), committed_at_ms);
+        self.announce(place, version)
     }
 
     /// Tells everybody, after the commit.

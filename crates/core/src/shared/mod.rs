@@ -17,6 +17,6 @@ pub use change::{Change, IfMatch};
 pub use place::{Changed, DocumentKind, Place, Scope};
 
 pub use combine::Written;
-pub(crate) use combine::{CHANGED_TOPIC, SharedDocuments};
+pub(crate) use combine::{CHANGED_TOPIC, SharedDocuments, Terms};
 pub use target::Parents;
 pub(crate) use target::{Target, patch_many};

@@ -19,6 +19,10 @@ pub enum DocumentKind {
     ExtensionViewerState,
     /// Configuration of a channel or of the extension (`spec 3.3`).
     Config,
+    /// What a game lets its viewers do (`spec 2.13`).
+    GatewayActions,
+    /// What a game says of itself.
+    GatewayMetadata,
 }
 
 impl DocumentKind {
@@ -29,6 +33,8 @@ impl DocumentKind {
             Self::ViewerState => "viewer-state",
             Self::ExtensionViewerState => "extension-viewer-state",
             Self::Config => "config",
+            Self::GatewayActions => "gateway-actions",
+            Self::GatewayMetadata => "gateway-metadata",
         }
     }
 }

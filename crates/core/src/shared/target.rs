@@ -39,7 +39,9 @@ impl Target {
             DocumentKind::HiddenState => (limits.hidden_bytes_max, state_ms),
             DocumentKind::ViewerState => (limits.viewer_bytes_max, state_ms),
             DocumentKind::ExtensionViewerState => (limits.extension_viewer_bytes_max, state_ms),
-            DocumentKind::Config => (limits.config_bytes_max, None),
+            DocumentKind::Config | DocumentKind::GatewayActions | DocumentKind::GatewayMetadata => {
+                (limits.config_bytes_max, None)
+            }
         };
         let bounds = Bounds {
             bytes_max,

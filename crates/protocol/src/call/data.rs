@@ -35,6 +35,29 @@ pub(super) fn text<'a>(
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
+/// A text that must be there, and not be empty.
+pub(super) fn required_text<'a>(
+    raw: Option<&'a RawValue>,
+    field: &'static str,
+) -> Result<Cow<'a, str>, CallError> {
+    text(raw, field)?.ok_or(CallError::Field {
+        field,
+        expected: "is required",
+    })
+}
+
+/// A whole number.
+pub(super) fn integer(
+    raw: Option<&RawValue>,
+    field: &'static str,
+) -> Result<Option<i64>, CallError> {
+    let number = raw.map(|raw| serde_json::from_str(raw.get()));
+    number.transpose().map_err(|_| CallError::Field {
+        field,
+        expected: "must be an integer",
+    })
+}
+
 /// JSON as it stood in the frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<'a>(pub &'a RawValue);

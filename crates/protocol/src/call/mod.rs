@@ -4,14 +4,24 @@ mod authenticate;
 mod broadcast;
 mod config;
 mod data;
+mod datastream;
+mod drops;
+mod gateway;
+mod matchmaking;
 mod poll;
+mod purchases;
 mod state;
 
 pub use authenticate::{Authenticate, Credential};
 pub use broadcast::BroadcastCall;
 pub use config::{ConfigCall, ConfigTopic, ReadableConfig};
 pub use data::Json;
+pub use datastream::DatastreamCall;
+pub use drops::DropsCall;
+pub use gateway::{ActionStateCall, GatewayCall};
+pub use matchmaking::MatchmakingCall;
 pub use poll::{PollCall, PollTopic};
+pub use purchases::{PurchaseCall, RefundOf};
 pub use state::{StateCall, StateTopic};
 
 use crate::envelope::Request;
@@ -33,6 +43,16 @@ pub enum Call<'a> {
     Broadcast(BroadcastCall<'a>),
     /// Polls (`spec 2.6`).
     Poll(PollCall),
+    /// What viewers send (`spec 2.8`).
+    Datastream(DatastreamCall),
+    /// Purchases (`spec 2.9`).
+    Purchases(PurchaseCall<'a>),
+    /// Viewers who want to play (`spec 2.11`).
+    Matchmaking(MatchmakingCall<'a>),
+    /// Drops (`spec 2.12`).
+    Drops(DropsCall<'a>),
+    /// Actions and metadata (`spec 2.13`).
+    Gateway(GatewayCall<'a>),
 }
 
 /// How much of an unknown name a refusal repeats, in characters: a frame of ours must not outgrow
@@ -88,6 +108,30 @@ impl<'a> Call<'a> {
                 Some(call) => Ok(Self::Poll(call)),
                 None => Err(unknown(request)),
             },
+            (_, "datastream") => DatastreamCall::parse(request)
+                .map(Self::Datastream)
+                .ok_or_else(|| unknown(request)),
+            (
+                _,
+                "twitchPurchaseBits"
+                | "transaction_complete"
+                | "transaction_completed"
+                | "twitchBitsPurchase"
+                | "transaction",
+            ) => PurchaseCall::parse(request)?
+                .map(Self::Purchases)
+                .ok_or_else(|| unknown(request)),
+            (_, "matchmaking") => MatchmakingCall::parse(request)?
+                .map(Self::Matchmaking)
+                .ok_or_else(|| unknown(request)),
+            (_, "drops") => DropsCall::parse(request)?
+                .map(Self::Drops)
+                .ok_or_else(|| unknown(request)),
+            (_, "gatewayActions" | "gatewayActionState" | "gameMetadata") => {
+                GatewayCall::parse(request)?
+                    .map(Self::Gateway)
+                    .ok_or_else(|| unknown(request))
+            }
             _ => Err(unknown(request)),
         }
     }

@@ -45,6 +45,8 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             broadcast_bytes_max: settings.limits.broadcast_bytes_max,
             broadcast_data_bytes_max: settings.limits.broadcast_data_bytes_max,
             viewer_message_bytes_max: settings.limits.platform_message_bytes_max,
+            datastream_bytes_max: settings.limits.datastream_bytes_max,
+            matchmaking_bytes_max: settings.limits.matchmaking_bytes_max,
             accumulate_bytes_max: settings.limits.accumulate_value_bytes_max,
             accumulate_entries_max: settings.limits.accumulate_page_entries_max,
             rank_key_bytes_max: settings.limits.rank_key_bytes_max,

@@ -161,6 +161,10 @@ impl App {
                 | Notice::Broadcast(_)
                 | Notice::Poll(_)
                 | Notice::TriviaChanged(_)
+                | Notice::Streamed(_)
+                | Notice::Purchased(_)
+                | Notice::Settled(_)
+                | Notice::Joined(_)
                 | Notice::MayHaveChanged) => pump.notice(notice),
             };
             core.run(hear).await;

@@ -15,7 +15,9 @@ pub fn game_topic(place: &Place) -> Option<String> {
         DocumentKind::Config => "config",
         DocumentKind::HiddenState
         | DocumentKind::ViewerState
-        | DocumentKind::ExtensionViewerState => return None,
+        | DocumentKind::ExtensionViewerState
+        | DocumentKind::GatewayActions
+        | DocumentKind::GatewayMetadata => return None,
     };
     let (stage, client_id) = (place.stage, &place.client_id);
     match &place.scope {
@@ -85,8 +87,11 @@ pub(super) fn viewer_event(place: &Place) -> Option<(Audience, &'static str)> {
         (DocumentKind::State, None) => "extension_state_update",
         (DocumentKind::Config, Some(_)) => "channel_config_update",
         (DocumentKind::Config, None) => "extension_config_update",
+        (DocumentKind::GatewayActions | DocumentKind::GatewayMetadata, Some(_)) => "gateway_update",
         (
-            DocumentKind::HiddenState
+            DocumentKind::GatewayActions
+            | DocumentKind::GatewayMetadata
+            | DocumentKind::HiddenState
             | DocumentKind::ViewerState
             | DocumentKind::ExtensionViewerState,
             _,

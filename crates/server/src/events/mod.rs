@@ -5,13 +5,19 @@
 //! many changes in a row the last is told and none before it comes after it. What is for viewers
 //! leaves by every [`WayOut`] there is.
 
+mod datastream;
 mod due;
+mod feeds;
 mod frames;
 mod polls;
 mod pump;
+mod purchases;
 mod ways;
 
+pub(crate) use feeds::candidate_item;
+pub use feeds::{Feeds, Stream};
 pub use frames::game_topic;
 pub use polls::{PollRhythm, all_polls_topic, poll_topic};
 pub use pump::Pump;
+pub(crate) use purchases::transaction_item;
 pub use ways::{Audience, Kind, ViewerEvent, ViewerMetrics, Viewers, WayLabel, WayOut};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crowdlink_core::gateway;
 use crowdlink_core::json_store::JsonStoreWritten;
 use crowdlink_core::trivia::TriviaChanged;
 use crowdlink_core::{Core, Notice, Place};
@@ -13,6 +14,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 use super::due::Due;
+use super::feeds::Feeds;
 use super::frames::{game_frame, game_topic, viewer_event};
 use super::polls::{PollPump, PollRhythm};
 use super::ways::{Audience, Kind, Viewers};
@@ -36,6 +38,8 @@ pub struct Pump {
     /// What games subscribed to, and the version they heard of last.
     watched: Mutex<Watched>,
     polls: Arc<PollPump>,
+    /// What is told to games as it comes.
+    pub feeds: Feeds,
 }
 
 #[derive(Debug, Default)]
@@ -63,11 +67,12 @@ impl Pump {
         Arc::new(Self {
             polls: Arc::new(polls),
             core,
-            live,
             viewers,
             due: Mutex::default(),
             woken: Notify::new(),
             watched: Mutex::default(),
+            feeds: Feeds::new(&live),
+            live,
         })
     }
 
@@ -93,7 +98,7 @@ impl Pump {
     /// Takes note of what happened. Never waits.
     pub fn notice(&self, notice: Notice) {
         match notice {
-            Notice::Changed(changed) => self.mark([changed.place]),
+            Notice::Changed(changed) => self.mark([gateway::told_as(changed.place)]),
             Notice::JsonStoreWritten(written) => self.tell_written(written),
             Notice::Broadcast(broadcast) => self.viewers.pass_on(broadcast),
             Notice::TriviaChanged(changed) => self.tell_trivia(changed),
@@ -103,6 +108,10 @@ impl Pump {
                 self.polls.look_again();
             }
             Notice::Poll(news) => self.polls.hear(news),
+            Notice::Streamed(streamed) => self.feeds.streamed(streamed),
+            Notice::Purchased(purchased) => self.feeds.purchased(&purchased),
+            Notice::Settled(settled) => self.feeds.settled(&settled),
+            Notice::Joined(joined) => self.feeds.joined(&joined),
             Notice::Ended(_) => {}
         }
     }
@@ -120,7 +129,7 @@ impl Pump {
 
     /// Tells what is due, until it is dropped.
     pub async fn run(&self) {
-        tokio::join!(self.run_documents(), self.polls.run());
+        tokio::join!(self.run_documents(), self.polls.run(), self.feeds.run());
     }
 
     async fn run_documents(&self) {
@@ -197,11 +206,11 @@ impl Pump {
         if !self.viewers.want(&audience) {
             return;
         }
-        let snapshot = match self.core.read_document(place).await {
-            Ok(snapshot) => snapshot,
+        let json = match gateway::read_for_viewers(&self.core, place).await {
+            Ok(json) => json,
             Err(error) => return self.later(place.clone(), &error),
         };
-        match serde_json::from_slice::<&RawValue>(&snapshot.json) {
+        match serde_json::from_slice::<&RawValue>(&json) {
             Ok(document) => self.tell(audience, name, document, Kind::State),
             Err(error) => tracing::error!(%error, "an event could not be encoded"),
         }

@@ -173,33 +173,20 @@ impl GameConnection {
                 echo.data(session, &json!({ "ok": true }));
                 Flow::Continue
             }
-            // In boxes: a connection at rest needs no room for them.
-            Call::State(call) => {
+            call @ (Call::State(_)
+            | Call::Config(_)
+            | Call::Broadcast(_)
+            | Call::Poll(_)
+            | Call::Datastream(_)
+            | Call::Purchases(_)
+            | Call::Matchmaking(_)
+            | Call::Drops(_)
+            | Call::Gateway(_)) => {
                 let Some(caller) = self.caller() else {
                     return unauthenticated(echo, session);
                 };
-                let outcome = Box::pin(self.state(call, &caller, echo, session)).await;
-                answered(outcome, echo, session)
-            }
-            Call::Config(call) => {
-                let Some(caller) = self.caller() else {
-                    return unauthenticated(echo, session);
-                };
-                let outcome = Box::pin(self.config(call, &caller, echo, session)).await;
-                answered(outcome, echo, session)
-            }
-            Call::Broadcast(call) => {
-                let Some(caller) = self.caller() else {
-                    return unauthenticated(echo, session);
-                };
-                let outcome = Box::pin(self.broadcast(call, &caller, echo, session)).await;
-                answered(outcome, echo, session)
-            }
-            Call::Poll(call) => {
-                let Some(caller) = self.caller() else {
-                    return unauthenticated(echo, session);
-                };
-                let outcome = Box::pin(self.poll(call, &caller, echo, session)).await;
+                // In a box: a connection at rest needs no room for it.
+                let outcome = Box::pin(self.played(call, &caller, echo, session)).await;
                 answered(outcome, echo, session)
             }
         }

@@ -22,12 +22,8 @@ impl GameConnection {
     /// From now on the connection hears of what is published under a topic.
     pub(super) fn subscribe(session: &Arc<Session>, topic: &str) -> Result<(), Error> {
         match session.live().hub().subscribe(session, topic) {
-            // Of one that is closing nobody is left to hear a refusal.
-            Ok(_) | Err(SubscribeError::Closed) => Ok(()),
-            Err(SubscribeError::TooMany) => Err(Error::invalid(
-                "topic_id",
-                "is one more than a connection may subscribe to",
-            )),
+            Ok(_) => Ok(()),
+            Err(refused) => refusal(refused, "topic_id"),
         }
     }
 
@@ -36,5 +32,17 @@ impl GameConnection {
         if let Some(topic) = game_topic(place) {
             session.live().hub().unsubscribe(session, &topic);
         }
+    }
+}
+
+/// What a game is told of a subscription that did not come about.
+pub(super) fn refusal(refused: SubscribeError, field: &'static str) -> Result<(), Error> {
+    match refused {
+        SubscribeError::TooMany => Err(Error::invalid(
+            field,
+            "is one more than a connection may subscribe to",
+        )),
+        // Nobody is left to hear the refusal either.
+        SubscribeError::Closed => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ mod config;
 mod cors;
 mod document;
 mod etag;
+mod games;
 // For the state routes, which come with their feature.
 mod identity;
 mod json_store;
@@ -83,6 +84,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(rank::routes())
         .merge(codes::routes())
         .merge(trivia::routes())
+        .merge(games::routes())
         .with_state(edge)
         .merge(others);
     routes.layer(middleware::from_fn(answer::around))

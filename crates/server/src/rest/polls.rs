@@ -126,8 +126,20 @@ async fn configure(
     let definition = PollDefinitionChange::from_fields(fields, "userData").map_err(wrong)?;
     let config = PollConfigChange::from_fields(fields).map_err(wrong)?;
     let named = (poll.channel(), id.unwrap_or_else(|| poll.id()));
-    polls::configure(&edge.core, &caller, named, (definition, config)).await?;
+    polls::configure(&edge.core, &caller, named, (definition, config))
+        .await
+        .map_err(named_here)?;
     Ok(done())
+}
+
+/// On this edge `user_data` has another name.
+fn named_here(mut error: Error) -> Error {
+    if let Error::Invalid { field, .. } = &mut error
+        && field == "user_data"
+    {
+        *field = "userData".into();
+    }
+    error
 }
 
 async fn modify(

@@ -43,6 +43,7 @@ fn beside(server: &Server) -> SocketAddr {
         stage: Stage::Sandbox,
         address: ClientAddress::new(&settings.proxy),
         body_bytes_max: settings.limits.rest_body_bytes_max,
+        codes_body_bytes_max: 1_024,
     };
     let metrics = Metrics::new().http;
     let router = router(Arc::new(edge), Router::new());

@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 use crate::harness::{Game, Server};
 
 /// A golden frame, as text.
-fn golden(name: &str) -> String {
+pub fn golden(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/tests/frames");
     std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap()
 }
 
 /// A golden request with a field of its data set to what this test has.
-fn request(name: &str, field: &str, value: &Value) -> String {
+pub fn request(name: &str, field: &str, value: &Value) -> String {
     let mut frame: Value = serde_json::from_str(&golden(name)).unwrap();
     frame["data"][field] = value.clone();
     frame.to_string()
 }
 
 /// Asserts that the next frame is a golden one, in the order of its fields too.
-async fn assert_next_is(game: &mut Game, name: &str) -> Value {
+pub async fn assert_next_is(game: &mut Game, name: &str) -> Value {
     let came = game.frame().await;
     let expected: Value = serde_json::from_str(&golden(name)).unwrap();
     let mut made_equal = came.clone();

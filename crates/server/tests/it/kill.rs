@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::harness::{Game, Http, Incoming, refusal};
 
 const ROUNDS: usize = 10;
-const CLIENT_ID: &str = "killed-again-and-again";
+pub(crate) const CLIENT_ID: &str = "killed-again-and-again";
 
 /// The program, with sandbox edges on free ports. Killed on drop.
 pub(crate) struct Program {
@@ -67,11 +67,11 @@ impl Program {
         self.child.wait().unwrap();
     }
 
-    async fn game(&self) -> Game {
+    pub(crate) async fn game(&self) -> Game {
         Game::connect(self.gamelink, &format!("/0.0.1/{CLIENT_ID}")).await
     }
 
-    async fn pin(&self, channel: &str) -> String {
+    pub(crate) async fn pin(&self, channel: &str) -> String {
         let body = json!({ "app_id": CLIENT_ID, "channel_id": channel, "role": "broadcaster" });
         let answer = Http::new(self.rest)
             .post("/v1/e/authtoken", &body)

@@ -171,7 +171,7 @@ impl Client {
 }
 
 /// One request on a connection; none where it broke before the whole answer was there.
-async fn ask(
+pub(crate) async fn ask(
     line: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
 ) -> Option<(StatusCode, Bytes)> {

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::frame_schema;
+
 /// Where the receive buffer of shipped clients ends, in bytes.
 const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -14,7 +16,12 @@ pub fn checked(text: &str) -> Value {
     let fields = frame.as_object().unwrap();
     check_meta(object(fields, "meta"));
     match (fields.get("data"), fields.get("errors")) {
-        (Some(data), None) => assert!(data.is_object(), "{frame}"),
+        (Some(data), None) => {
+            let data = data
+                .as_object()
+                .unwrap_or_else(|| panic!("no object: {frame}"));
+            frame_schema::check(object(fields, "meta"), data);
+        }
         (None, Some(errors)) => {
             let errors = errors.as_array().unwrap();
             assert!(!errors.is_empty());
@@ -83,5 +90,37 @@ fn a_null_deep_in_a_frame_is_found() {
 fn empty_results_are_found() {
     checked(
         r#"{"meta":{"request_id":1,"action":"a","target":"","timestamp":1},"data":{"results":[]}}"#,
+    );
+}
+
+#[test]
+#[should_panic(expected = "the type of timestamp")]
+fn a_number_of_another_type_is_found() {
+    checked(
+        r#"{"meta":{"request_id":65535,"action":"update","target":"datastream","timestamp":1},"data":{"events":[{"event":{},"timestamp":1.5}]}}"#,
+    );
+}
+
+#[test]
+#[should_panic(expected = "the type of events")]
+fn an_empty_batch_is_found() {
+    checked(
+        r#"{"meta":{"request_id":65535,"action":"update","target":"datastream","timestamp":1},"data":{"events":[]}}"#,
+    );
+}
+
+#[test]
+#[should_panic(expected = "no ok in")]
+fn a_field_that_is_missing_is_found() {
+    checked(
+        r#"{"meta":{"request_id":1,"action":"set","target":"gatewayActions","timestamp":1},"data":{}}"#,
+    );
+}
+
+#[test]
+#[should_panic(expected = "unknown field extra")]
+fn a_field_that_no_client_knows_is_found() {
+    checked(
+        r#"{"meta":{"request_id":1,"action":"subscribe","target":"datastream","timestamp":1},"data":{"ok":true,"extra":1}}"#,
     );
 }

@@ -88,6 +88,24 @@ impl Game {
         frame
     }
 
+    /// Sends a request that must be fulfilled with nothing but `{"ok":true}`.
+    pub async fn done(&mut self, action: &str, target: &str, data: Value) {
+        let answer = self.call(action, target, data).await;
+        assert_eq!(answer["data"], json!({ "ok": true }), "{answer}");
+    }
+
+    /// The data of the next frame, which must be an event of a target.
+    pub async fn event(&mut self, target: &str) -> Value {
+        let frame = self.frame().await;
+        let meta = &frame["meta"];
+        assert_eq!(
+            (&meta["request_id"], &meta["action"], &meta["target"]),
+            (&json!(65_535), &json!("update"), &json!(target)),
+            "{frame}"
+        );
+        frame["data"].clone()
+    }
+
     /// Pings the server and waits for the pong: whatever was sent before has been dealt with, and
     /// the server has heard of this game. No frame may come meanwhile.
     pub async fn heartbeat(&mut self) {

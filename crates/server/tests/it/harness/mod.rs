@@ -2,6 +2,7 @@
 
 mod audience;
 mod frame_rules;
+mod frame_schema;
 mod game;
 mod http;
 mod jwt;
@@ -21,7 +22,7 @@ use crowdlink_server::app::{App, Foundation};
 use crowdlink_server::listen::{EdgeName, bind_all};
 use crowdlink_server::settings::{Address, Settings};
 use crowdlink_server::shutdown::Outcome;
-use crowdlink_store::{ManualClock, MemoryStore};
+use crowdlink_store::{ManualClock, MemoryStore, Store};
 use tokio::task::JoinHandle;
 
 pub use audience::Audience;
@@ -60,24 +61,37 @@ impl Server {
 
     /// The same, with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::start_as(change, false).await
+        Self::start_as(change, false, |store| store).await
+    }
+
+    /// The same, over a store of the test's own that stands before the one in memory.
+    pub async fn start_over(
+        change: impl FnOnce(&mut Settings),
+        over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
+        Self::start_as(change, false, over).await
     }
 
     /// The same as `crowdlink dev` starts it.
     pub async fn start_dev() -> Self {
-        Self::start_as(|_| {}, true).await
+        Self::start_as(|_| {}, true, |store| store).await
     }
 
     /// Another process on this one's store and clock, with a bus of its own: it hears nothing of
     /// what happens here.
     pub async fn start_beside(&self) -> Self {
-        Self::start_on(|_| {}, false, (self.clock.clone(), self.store.clone())).await
+        let on = (self.clock.clone(), self.store.clone());
+        Self::start_on(|_| {}, false, on, |store| store).await
     }
 
-    async fn start_as(change: impl FnOnce(&mut Settings), auto_register: bool) -> Self {
+    async fn start_as(
+        change: impl FnOnce(&mut Settings),
+        auto_register: bool,
+        over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
         let clock = ManualClock::new(START_MS);
         let store = MemoryStore::new(clock.clone());
-        let server = Self::start_on(change, auto_register, (clock, store)).await;
+        let server = Self::start_on(change, auto_register, (clock, store), over).await;
         server.register(EXTENSION, OWNER, &[SECRET]).await;
         server
     }
@@ -86,6 +100,7 @@ impl Server {
         change: impl FnOnce(&mut Settings),
         auto_register: bool,
         (clock, store): (Arc<ManualClock>, Arc<MemoryStore>),
+        over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
     ) -> Self {
         let mut settings = Settings::default();
         let free = Address::At(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -102,7 +117,7 @@ impl Server {
             .map(|b| (b.name, b.listener.local_addr().unwrap()))
             .collect();
         let foundation = Foundation {
-            store: store.clone(),
+            store: over(Arc::clone(&store)),
             clock: clock.clone(),
             random: Arc::new(SeededRandom::from_seed(1)),
         };
@@ -176,6 +191,16 @@ impl Server {
         });
         let answer = self.sandbox().post("/v1/e/authtoken", &body).await;
         answer.ok()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// The sandbox, as a page of the test extension with a viewer of an id.
+    pub async fn viewer(&self, user: &str, channel: &str) -> Http {
+        let body = serde_json::json!({
+            "app_id": EXTENSION, "channel_id": channel, "user_id": user, "role": "viewer",
+        });
+        let answer = self.sandbox().post("/v1/e/authtoken", &body).await;
+        let token = answer.ok()["token"].as_str().unwrap().to_owned();
+        self.sandbox().with(EXTENSION, &token)
     }
 
     /// A stage, as a page of the test extension with a token that the platform or a developer
