@@ -18,6 +18,7 @@ mod golden_frames;
 mod interruptions;
 mod kill;
 mod pairing;
+mod play;
 mod polls;
 mod revocation;
 mod state;
