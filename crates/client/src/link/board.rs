@@ -142,3 +142,65 @@ impl Board {
 fn is_over(report: &PollReport) -> bool {
     report.poll.status == PollStatus::Expired
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::Keep;
+
+    fn report(id: &str, status: &str) -> Event {
+        let head = format!(r#"{{"poll_id":"{id}","status":"{status}"}}"#);
+        let report = serde_json::from_str(&format!(r#"{{"poll":{head}}}"#)).unwrap();
+        Event::Poll(report)
+    }
+
+    fn listening(topic: Topic) -> (Board, Arc<Queue>) {
+        let mut board = Board::default();
+        let queue = Arc::new(Queue::new(Keep::Newest));
+        assert!(board.add(Some(topic), Arc::clone(&queue)));
+        (board, queue)
+    }
+
+    #[test]
+    fn no_more_polls_are_remembered_than_the_bound_and_running_ones_longest() {
+        let (mut board, _queue) = listening(Topic::Poll(PollTopic::All));
+        board.tell(&report("over", "expired"), 1);
+        for number in 0..POLLS_REMEMBERED_MAX {
+            board.tell(&report(&number.to_string(), "active"), 1);
+        }
+        assert_eq!(board.reconnected().len(), POLLS_REMEMBERED_MAX);
+        assert!(!board.polls.contains_key("over"));
+        board.tell(&report("one more", "active"), 1);
+        assert_eq!(board.polls.len(), POLLS_REMEMBERED_MAX);
+    }
+
+    #[test]
+    fn when_nobody_hears_of_polls_any_more_they_are_forgotten() {
+        let topic = Topic::Poll(PollTopic::One("a".into()));
+        let (mut board, queue) = listening(topic.clone());
+        board.tell(&report("a", "active"), 1);
+        queue.leave();
+        assert_eq!(board.prune(), [topic]);
+        assert!(board.polls.is_empty() && board.topics().is_empty());
+        assert_eq!(board.prune(), []);
+    }
+
+    #[test]
+    fn the_end_of_a_poll_is_told_once() {
+        let (mut board, queue) = listening(Topic::Poll(PollTopic::All));
+        board.tell(&report("a", "expired"), 1);
+        board.tell_reread(&report("a", "expired"), 1);
+        board.tell_reread(&report("a", "active"), 1);
+        queue.end();
+        let waker = futures::task::noop_waker();
+        let mut context = std::task::Context::from_waker(&waker);
+        assert!(matches!(
+            queue.poll_next(&mut context),
+            std::task::Poll::Ready(Some(_))
+        ));
+        assert!(matches!(
+            queue.poll_next(&mut context),
+            std::task::Poll::Ready(None)
+        ));
+    }
+}

@@ -7,7 +7,10 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crowdlink_client::{Error, Event, Game, Poll, PollConfig, PollStatus};
+use crowdlink_client::{
+    Action, ActionCategory, ActionChange, ActionState, Currency, DropStatus, Error, Event, Game,
+    GameMetadata, Poll, PollConfig, PollStatus,
+};
 use serde_json::{Value, json};
 
 use crate::harness::script::{Connection, Script};
@@ -52,7 +55,6 @@ fn absent_out(value: &mut Value) {
 struct Rig {
     connection: Connection,
     game: Game,
-    seen: BTreeSet<String>,
 }
 
 impl Rig {
@@ -61,12 +63,7 @@ impl Rig {
         let pairing = tokio::spawn(connect(&script.url()).pair_with_pin("ABCDEF"));
         let (connection, _) = script.welcome("one").await;
         let game = soon("pairing", pairing).await.unwrap().unwrap().game;
-        let seen = BTreeSet::new();
-        Self {
-            connection,
-            game,
-            seen,
-        }
+        Self { connection, game }
     }
 
     /// What the library sends must be the golden request; it gets the golden answer.
@@ -82,8 +79,15 @@ impl Rig {
         let mut frame = golden(answer);
         frame["meta"]["request_id"] = sent["params"]["request_id"].clone();
         self.connection.send(&frame.to_string()).await;
-        self.seen.insert(request.to_owned());
         soon(request, calling).await.unwrap()
+    }
+
+    /// Dropping a stream must send the golden request.
+    async fn left<T>(&mut self, request: &str, stream: T) {
+        drop(stream);
+        let nothing = |game: Game| async move { drop(game) };
+        let answer = format!("{request}.answer");
+        self.exchange((request, &answer), nothing).await;
     }
 }
 
@@ -153,10 +157,7 @@ async fn polls_are_asked_for_and_read_as_recorded() {
         .exchange(("poll_subscribe", "poll_subscribe.answer"), one)
         .await;
     let mut all = all.unwrap();
-    drop(one.unwrap());
-    let stay = |game: Game| async move { drop(game) };
-    rig.exchange(("poll_unsubscribe", "poll_unsubscribe.answer"), stay)
-        .await;
+    rig.left("poll_unsubscribe", one.unwrap()).await;
     rig.connection
         .send(&golden("poll_expired.event").to_string())
         .await;
@@ -245,5 +246,142 @@ async fn every_recorded_event_is_understood() {
         }
         let event = next(&mut events).await.unwrap();
         assert!(!matches!(event, Event::Unknown { .. }), "{name}: {event:?}");
+    }
+}
+
+/// The id of every transaction in the recorded frames.
+const SOLD: &str = "018bcfe5-6800-7000-8000-000000000001";
+
+#[tokio::test]
+async fn streams_are_subscribed_and_left_as_recorded() {
+    let mut rig = Rig::start().await;
+    let sent = |game: Game| async move { game.datastream().await };
+    let names = ("subscribe_datastream", "subscribe_datastream.answer");
+    let stream = rig.exchange(names, sent).await.unwrap();
+    rig.left("unsubscribe_datastream", stream).await;
+    let bought = |game: Game| async move { game.transactions().subscribe("*").await };
+    let names = ("subscribe_purchases", "subscribe_purchases.answer");
+    let stream = rig.exchange(names, bought).await.unwrap();
+    rig.left("unsubscribe_purchases", stream).await;
+    let came = |game: Game| async move { game.matchmaking().subscribe().await };
+    let names = ("subscribe_matchmaking", "subscribe_matchmaking.answer");
+    let stream = rig.exchange(names, came).await.unwrap();
+    rig.left("unsubscribe_matchmaking", stream).await;
+}
+
+#[tokio::test]
+async fn purchases_are_settled_as_recorded() {
+    let mut rig = Rig::start().await;
+    let open = |game: Game| async move { game.transactions().open("heal").await };
+    let names = ("get_transactions", "get_transactions.answer");
+    let open = rig.exchange(names, open).await.unwrap();
+    assert_eq!(open[0].transaction_id, SOLD);
+    assert_eq!((open[0].cost, &open[0].currency), (25, &Currency::Coins));
+    let refund = |game: Game| async move { game.transactions().refund(SOLD, "77").await };
+    let names = ("refund_transaction", "refund_transaction.answer");
+    rig.exchange(names, refund).await.unwrap();
+    let names = ("refund_transaction", "refund_transaction.error");
+    let error = rig.exchange(names, refund).await.unwrap_err();
+    assert_eq!(error.number(), Some(404));
+    let latest = |game: Game| async move { game.transactions().refund_latest("heal", "77").await };
+    rig.exchange(("refund_sku", "refund_transaction.answer"), latest)
+        .await
+        .unwrap();
+    let given = |game: Game| async move { game.transactions().validate(SOLD, "given").await };
+    let names = ("validate_transaction", "validate_transaction.answer");
+    rig.exchange(names, given).await.unwrap();
+}
+
+#[tokio::test]
+async fn drops_and_candidates_are_dealt_with_as_recorded() {
+    let mut rig = Rig::start().await;
+    let claimed = |game: Game| async move { game.drops().get(DropStatus::Claimed).await };
+    let drops = rig
+        .exchange(("get_drops", "get_drops.answer"), claimed)
+        .await
+        .unwrap();
+    assert_eq!((&*drops[0].id, &*drops[0].service), ("d1", "twitch"));
+    let any = |game: Game| async move { game.drops().get(DropStatus::Any).await };
+    rig.exchange(("get_all_drops", "get_drops.answer"), any)
+        .await
+        .unwrap();
+    let given = |game: Game| async move { game.drops().validate("d1").await };
+    rig.exchange(("validate_drop", "validate_drop.answer"), given)
+        .await
+        .unwrap();
+    let remove = |game: Game| async move { game.matchmaking().remove("77").await };
+    let names = ("remove_matchmaking", "remove_matchmaking.answer");
+    rig.exchange(names, remove).await.unwrap();
+    let clear = |game: Game| async move { game.matchmaking().clear().await };
+    let names = ("clear_matchmaking", "clear_matchmaking.answer");
+    rig.exchange(names, clear).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_gateway_is_set_as_recorded() {
+    let mut rig = Rig::start().await;
+    let actions = |game: Game| async move {
+        let heal = Action {
+            id: "heal".into(),
+            category: ActionCategory::Help,
+            state: ActionState::Available,
+            impact: 1,
+            name: "A name".into(),
+            description: "What it does".into(),
+            icon: "sword".into(),
+            count: 3,
+        };
+        game.gateway().set_actions(&[heal]).await
+    };
+    rig.exchange(("set_actions", "set_actions.answer"), actions)
+        .await
+        .unwrap();
+    let error = rig
+        .exchange(("set_actions", "set_actions.error"), actions)
+        .await;
+    assert_eq!(error.unwrap_err().number(), Some(400));
+    let change = |game: Game| async move {
+        let change = ActionChange {
+            state: Some(ActionState::Available),
+            count: Some(5),
+            inventory: None,
+            inventory_by: Some(-1),
+        };
+        game.gateway().change_action("heal", change).await
+    };
+    rig.exchange(("set_action_state", "set_action_state.answer"), change)
+        .await
+        .unwrap();
+    let metadata = |game: Game| async move {
+        let metadata = GameMetadata {
+            name: "My Game".into(),
+            logo: "aGk=".into(),
+            theme: String::new(),
+        };
+        game.gateway().set_metadata(&metadata).await
+    };
+    rig.exchange(("set_metadata", "set_metadata.answer"), metadata)
+        .await
+        .unwrap();
+}
+
+/// Requests that this library has no reason to send.
+const NOT_SENT: [&str; 5] = [
+    "authenticate_jwt",
+    "authenticate_nulls",
+    "broadcast_message",
+    "get_matchmaking",
+    "poll_create_nulls",
+];
+
+#[test]
+fn every_recorded_request_is_sent_by_a_test_or_has_no_place_here() {
+    let source = include_str!("golden_frames.rs");
+    for name in names("request") {
+        let sent = source.contains(&format!("\"{name}\""));
+        let by_parts = ["authenticate_pin", "authenticate_refresh"].contains(&&*name)
+            || source.contains(&format!("{name}.request"))
+            || name == "unsubscribe_authentication";
+        assert!(sent || by_parts || NOT_SENT.contains(&&*name), "{name}");
     }
 }

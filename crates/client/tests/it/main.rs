@@ -17,6 +17,7 @@ mod bounds;
 mod golden_frames;
 mod interruptions;
 mod kill;
+mod matches;
 mod pairing;
 mod play;
 mod polls;
