@@ -74,8 +74,8 @@ impl Revocable {
 }
 
 impl Caller {
-    /// The caller that claims describe; `None` where they describe none.
-    pub(crate) fn from_claims(
+    /// The caller that claims describe, which somebody verified; `None` where they describe none.
+    pub fn from_claims(
         stage: Stage,
         extension: Arc<Extension>,
         claims: Claims,

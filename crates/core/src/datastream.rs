@@ -132,36 +132,33 @@ pub(crate) fn object(core: &Core, json: &[u8], bytes_max: usize) -> Result<Box<R
 mod tests {
     use std::sync::Arc;
 
-    use crowdlink_protocol::Role;
+    use crowdlink_protocol::{Claims, Role};
     use crowdlink_store::{ManualClock, MemoryStore};
     use parking_lot::Mutex;
 
     use super::*;
     use crate::bus::LocalBus;
-    use crate::caller::Revocable;
     use crate::core::{CoreOptions, Notice};
     use crate::random::SeededRandom;
     use crate::registry::Extension;
     use crate::world::World;
 
     fn viewer() -> Caller {
-        Caller {
-            stage: Stage::Sandbox,
-            extension: Arc::new(Extension {
-                client_id: ClientId::new("ext").unwrap(),
-                owner: String::new(),
-                name: String::new(),
-                secrets: Vec::new(),
-                sandbox_takes_platform_tokens: false,
-                auto_registered: false,
-            }),
-            role: Role::Viewer,
+        let extension = Extension {
+            client_id: ClientId::new("ext").unwrap(),
+            owner: String::new(),
+            name: String::new(),
+            secrets: Vec::new(),
+            sandbox_takes_platform_tokens: false,
+            auto_registered: false,
+        };
+        let claims = Claims {
+            role: Some(Role::Viewer),
             channel_id: Some("42".to_owned()),
             user_id: Some("77".to_owned()),
-            opaque_user_id: None,
-            expires_at_ms: i64::MAX,
-            revocable: Revocable::default(),
-        }
+            ..Claims::default()
+        };
+        Caller::from_claims(Stage::Sandbox, Arc::new(extension), claims, i64::MAX).unwrap()
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crowdlink_protocol::{ClientId, Role, Stage};
+use crowdlink_protocol::{Claims, ClientId, Role, Stage};
 use crowdlink_store::{Faults, ManualClock, MemoryStore, Store};
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,7 +14,6 @@ use super::operation::Credit;
 use super::transaction::Status;
 use super::*;
 use crate::bus::LocalBus;
-use crate::caller::Revocable;
 use crate::config::{self, ConfigId, ConfigOf};
 use crate::core::CoreOptions;
 use crate::random::SeededRandom;
@@ -55,23 +54,21 @@ fn sku(action: bool) -> &'static str {
 }
 
 fn caller(role: Role, user: &str) -> Caller {
-    Caller {
-        stage: Stage::Sandbox,
-        extension: Arc::new(Extension {
-            client_id: ClientId::new("ext").unwrap(),
-            owner: String::new(),
-            name: String::new(),
-            secrets: Vec::new(),
-            sandbox_takes_platform_tokens: false,
-            auto_registered: false,
-        }),
-        role,
+    let extension = Extension {
+        client_id: ClientId::new("ext").unwrap(),
+        owner: String::new(),
+        name: String::new(),
+        secrets: Vec::new(),
+        sandbox_takes_platform_tokens: false,
+        auto_registered: false,
+    };
+    let claims = Claims {
+        role: Some(role),
         channel_id: Some("42".to_owned()),
         user_id: Some(user.to_owned()),
-        opaque_user_id: None,
-        expires_at_ms: i64::MAX,
-        revocable: Revocable::default(),
-    }
+        ..Claims::default()
+    };
+    Caller::from_claims(Stage::Sandbox, Arc::new(extension), claims, i64::MAX).unwrap()
 }
 
 struct History {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crowdlink_core::polls::{self, LogEntry, Voted};
 use crowdlink_core::registry::{self, AddExtension};
 use crowdlink_core::{
-    Caller, Core, CoreOptions, Error, Limits, LocalBus, Rate, Revocable, SeededRandom, World,
+    Caller, Core, CoreOptions, Error, Limits, LocalBus, Rate, SeededRandom, World,
 };
-use crowdlink_protocol::{ClientId, Role, Stage};
+use crowdlink_protocol::{Claims, ClientId, Role, Stage};
 use crowdlink_store::{Faults, ManualClock, MemoryStore, SqliteOptions, SqliteStore, Store};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -172,16 +172,15 @@ fn run(core: &Arc<Core>) -> JoinHandle<()> {
 
 async fn caller(core: &Core, role: Role, user: &str) -> Caller {
     let extension = core.extension(Stage::Sandbox, &client_id()).await;
-    Caller {
-        stage: Stage::Sandbox,
-        extension: extension.unwrap().unwrap(),
-        role,
+    let claims = Claims {
+        role: Some(role),
         channel_id: Some(CHANNEL.to_owned()),
         user_id: Some(user.to_owned()),
         opaque_user_id: Some(format!("U{user}")),
-        expires_at_ms: i64::MAX,
-        revocable: Revocable::default(),
-    }
+        ..Claims::default()
+    };
+    let extension = extension.unwrap().unwrap();
+    Caller::from_claims(Stage::Sandbox, extension, claims, i64::MAX).unwrap()
 }
 
 /// Viewer number so and so.
