@@ -21,6 +21,7 @@ mod matches;
 mod pairing;
 mod play;
 mod polls;
+mod readme;
 mod revocation;
 mod state;
 mod tokens;

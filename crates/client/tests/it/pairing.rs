@@ -132,3 +132,18 @@ async fn when_the_last_handle_is_gone_the_connection_ends() {
     assert_eq!(connection.closed().await, Some(1_000));
     assert!(soon("the end of events", events.next()).await.is_none());
 }
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_an_error_and_no_panic() {
+    let script = Script::listen().await;
+    let url = script.url().replace("ws://", "wss://");
+    let connect = connect(&url).connect_within(std::time::Duration::from_millis(300));
+    let pairing = tokio::spawn(connect.pair_with_pin("ABCDEF"));
+    script.turn_away().await;
+    let error = soon("the end of pairing", pairing)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
+}

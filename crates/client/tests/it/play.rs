@@ -82,7 +82,10 @@ async fn viewers_see_the_game_and_use_its_actions() {
     assert_eq!((purchase.cost, &purchase.currency), (0, &Currency::Coins));
     assert_eq!(purchase.additional, json!({ "why": "please" }));
     let shop = game.transactions();
-    assert_eq!(shop.open("*").await.unwrap(), std::slice::from_ref(&purchase));
+    assert_eq!(
+        shop.open("*").await.unwrap(),
+        std::slice::from_ref(&purchase)
+    );
     shop.validate(&purchase.transaction_id, "given")
         .await
         .unwrap();
