@@ -96,7 +96,8 @@ impl Connect {
         self
     }
 
-    /// How long to try for the first connection. Default 30 s. A connection that was there once is
+    /// How long to try for the first connection; a try that is under way then still comes to its end.
+    /// Default 30 s. A connection that was there once is
     /// tried for ever.
     #[must_use]
     pub fn connect_within(mut self, time: Duration) -> Self {

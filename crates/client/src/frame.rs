@@ -1,5 +1,7 @@
 //! Frames on the wire (`spec 2.2`): strict in what is sent, liberal in what is read.
 
+use std::fmt;
+
 use crowdlink_protocol::REQUEST_ID_NONE;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -25,12 +27,18 @@ struct Request<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// What is asked for, without its id.
-#[derive(Clone, Debug)]
+/// What is asked for, without its id. Its debug form does not show the data, which may hold a secret.
+#[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) action: &'static str,
     pub(crate) target: &'static str,
     pub(crate) data: Option<Box<RawValue>>,
+}
+
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ask({} {})", self.action, self.target)
+    }
 }
 
 impl Ask {
@@ -208,6 +216,12 @@ mod tests {
             ask.encode(6).unwrap(),
             r#"{"action":"broadcast","params":{"request_id":6},"data":{"topic":"a"}}"#
         );
+    }
+
+    #[test]
+    fn the_debug_form_of_a_request_tells_no_secret() {
+        let ask = Ask::new("authenticate", "", &json!({ "refresh": "hunter2" })).unwrap();
+        assert_eq!(format!("{ask:?}"), "Ask(authenticate )");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From nothing to an authenticated connection (`spec 2.1`, `spec 2.3`).
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,19 +85,20 @@ impl Opening {
         (tries, within): (&mut Tries, Duration),
         offset: &TimeOffset,
     ) -> Result<Opened, Error> {
-        let mut last = "no try came to an end".to_owned();
-        let trying = async {
-            loop {
-                match self.open(credential, offset).await {
-                    Ok(opened) => return Ok(opened),
-                    Err(Failure::Final(error)) => return Err(error),
-                    Err(Failure::Passing(reason)) => last = reason,
-                }
-                sleep(tries.next_wait()).await;
+        // A try that is under way is not given up: its PIN may be used already.
+        let mut over = pin!(sleep(within));
+        loop {
+            let last = match self.open(credential, offset).await {
+                Ok(opened) => return Ok(opened),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing(reason)) => reason,
+            };
+            tokio::select! {
+                biased;
+                () = &mut over => return Err(Error::Unreachable(last)),
+                () = sleep(tries.next_wait()) => {}
             }
-        };
-        let tried = timeout(within, trying).await;
-        tried.unwrap_or_else(|_| Err(Error::Unreachable(last)))
+        }
     }
 
     /// One try.

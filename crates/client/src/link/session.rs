@@ -24,6 +24,9 @@ use crate::topic::Topic;
 
 /// A server that says nothing for so long is gone: it pings every 30 s (`spec 2.1`).
 const SILENCE_MAX: Duration = Duration::from_secs(75);
+/// A connection that lasted so long, in ms, was a good one: after its loss the tries begin anew. Before,
+/// a server that takes games in and throws them out again would be asked without end.
+const STABLE_MS: i64 = 10_000;
 /// How long a frame may take to be written, and the server to answer a close.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
@@ -42,7 +45,17 @@ type Step = Result<(), End>;
 
 impl Task {
     /// Serves a connection to its end.
-    pub(crate) async fn serve(&mut self, mut socket: Socket) -> End {
+    pub(crate) async fn serve(&mut self, socket: Socket) -> End {
+        let since_ms = self.opening.clock.now_ms();
+        let end = self.converse(socket).await;
+        let lasted_ms = self.opening.clock.now_ms().saturating_sub(since_ms);
+        if lasted_ms >= STABLE_MS {
+            self.tries.worked();
+        }
+        end
+    }
+
+    async fn converse(&mut self, mut socket: Socket) -> End {
         let mut pace = Pace::new();
         let mut silence = pin!(sleep(SILENCE_MAX));
         loop {
@@ -175,12 +188,7 @@ impl Task {
             let now_ms = self.opening.clock.now_ms();
             self.shared.offset.note(sent_ms, now_ms, server_ms);
         }
-        self.answered(pending, frame.body, text.len()).await?;
-        if self.state.flight.is_empty() && self.state.outbox.is_empty() {
-            // Everything was restored: the next loss is a new one.
-            self.tries.worked();
-        }
-        Ok(())
+        self.answered(pending, frame.body, text.len()).await
     }
 
     fn told(&mut self, event: &Event, bytes: usize) {

@@ -1,8 +1,10 @@
 //! Requests and subscriptions over a lost connection.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use crowdlink_client::{Error, Game, Gap, Poll, PollStatus, Status};
+use crowdlink_client::{Clock, Error, Game, Gap, Poll, PollStatus, Status};
 use serde_json::{Value, json};
 
 use crate::harness::script::{Connection, Script};
@@ -213,4 +215,39 @@ async fn a_subscription_that_cannot_be_restored_ends_its_stream_alone() {
     connection.refuse(&request, 429).await;
     let (mut connection, _) = script.welcome("four").await;
     connection.expect_subscription("state").await;
+}
+
+#[derive(Clone, Debug, Default)]
+struct Manual(Arc<AtomicI64>);
+
+impl Clock for Manual {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_throws_games_out_is_asked_more_and_more_seldom() {
+    let script = Script::listen().await;
+    let clock = Manual::default();
+    let pairing = connect(&script.url()).clock(clock.clone());
+    let pairing = tokio::spawn(pairing.pair_with_pin("ABCDEF"));
+    let (mut connection, _) = script.welcome("one").await;
+    let game = soon("pairing", pairing).await.unwrap().unwrap().game;
+    let mut status = game.status();
+    for expected in [1, 2, 3] {
+        drop(connection);
+        let now = |status: &Status| *status == Status::Reconnecting { tries: expected };
+        soon("more tries", status.wait_for(now)).await.unwrap();
+        (connection, _) = script.welcome("two").await;
+    }
+    // One that lasted makes good for all before.
+    let twin = game.clone();
+    let asking = tokio::spawn(async move { twin.polls().delete("boss").await });
+    connection.expect("delete", "poll", &ok()).await;
+    soon("the answer", asking).await.unwrap().unwrap();
+    clock.0.fetch_add(10_000, Ordering::SeqCst);
+    drop(connection);
+    let now = |status: &Status| *status == Status::Reconnecting { tries: 1 };
+    soon("the first try", status.wait_for(now)).await.unwrap();
 }
