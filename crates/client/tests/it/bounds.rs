@@ -1,5 +1,7 @@
 //! What is bounded, and what happens there.
 
+use std::time::Duration;
+
 use crowdlink_client::{
     EVENT_BYTES_MAX, EVENTS_MAX, Error, Event, Game, Gap, STREAMS_MAX, StateTopic,
 };
@@ -133,4 +135,23 @@ async fn a_frame_longer_than_servers_send_ends_the_connection_and_not_the_game()
     let long = "x".repeat(4 * 1024 * 1024 + 1);
     connection.send_in_vain(&long).await;
     let (_connection, _) = script.welcome("two").await;
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_for_75_s_is_left() {
+    let script = Script::listen().await;
+    let (mut connection, game) = paired(&script).await;
+    for _ in 0..3 {
+        advance(74).await;
+        settle(&mut connection, &game).await;
+    }
+    advance(76).await;
+    let (_connection, _) = script.welcome("two").await;
+}
+
+/// Lets so many seconds pass at once.
+async fn advance(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
 }

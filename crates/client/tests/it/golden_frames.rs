@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crowdlink_client::{
-    Action, ActionCategory, ActionChange, ActionState, Currency, DropStatus, Error, Event, Game,
-    GameMetadata, Poll, PollConfig, PollStatus,
+    Action, ActionCategory, ActionChange, ActionState, ConfigTopic, Currency, DropStatus, Error,
+    Event, Game, GameMetadata, Patch, Poll, PollConfig, PollStatus,
 };
 use serde_json::{Value, json};
 
@@ -363,6 +363,62 @@ async fn the_gateway_is_set_as_recorded() {
     rig.exchange(("set_metadata", "set_metadata.answer"), metadata)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn documents_are_asked_for_and_read_as_recorded() {
+    let mut rig = Rig::start().await;
+    let (before, after) = (
+        json!({ "level": 1 }),
+        json!({ "level": 1, "players": { "red": 3 } }),
+    );
+    let hear = |game: Game| async move { game.channel_state().subscribe().await };
+    let states = rig
+        .exchange(("state_subscribe", "state_subscribe.answer"), hear)
+        .await;
+    let level = before.clone();
+    let set = |game: Game| async move { game.channel_state().set(&level).await };
+    rig.exchange(("state_set", "state_set.answer"), set)
+        .await
+        .unwrap();
+    let patch = |game: Game| async move { game.channel_state().patch::<Value>(&red()).await };
+    let state = rig
+        .exchange(("state_patch", "state_patch.answer"), patch)
+        .await;
+    assert_eq!(state.unwrap(), after);
+    let get = |game: Game| async move { game.channel_state().get::<Value>().await };
+    let state = rig.exchange(("state_get", "state_get.answer"), get).await;
+    assert_eq!(state.unwrap(), after);
+    rig.left("state_unsubscribe", states.unwrap()).await;
+
+    let topic = ConfigTopic::Channel;
+    let hear = |game: Game| async move { game.config().subscribe(topic).await };
+    let configs = rig
+        .exchange(("config_subscribe", "config_subscribe.answer"), hear)
+        .await;
+    let set = |game: Game| async move { game.config().set(&before).await };
+    rig.exchange(("config_set", "config_set.answer"), set)
+        .await
+        .unwrap();
+    let patch = |game: Game| async move { game.config().patch::<Value>(&red()).await };
+    let config = rig
+        .exchange(("config_patch", "config_patch.answer"), patch)
+        .await;
+    assert_eq!(config.unwrap(), after);
+    let get = |game: Game| async move { game.config().get::<Value>(topic).await };
+    let config = rig.exchange(("config_get", "config_get.answer"), get).await;
+    assert_eq!(config.unwrap(), after);
+    let both = |game: Game| async move { game.config().combined::<Value, Value>().await };
+    let both = rig
+        .exchange(("config_combined", "config_combined.answer"), both)
+        .await;
+    let both = both.unwrap();
+    assert_eq!((both.channel, both.extension), (after, json!({})));
+    rig.left("config_unsubscribe", configs.unwrap()).await;
+}
+
+fn red() -> Patch {
+    Patch::new().add("/players/red", 3)
 }
 
 /// Requests that this library has no reason to send.
