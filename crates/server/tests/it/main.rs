@@ -45,6 +45,7 @@ mod exchange;
 mod faults;
 mod gateway;
 mod gateway_purchases;
+mod golden_documents;
 mod golden_frames;
 mod golden_played;
 mod grants;
