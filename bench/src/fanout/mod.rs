@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
+use crate::core_use;
 use crate::open_files;
 use figures::Figures;
 use peers::{Kind, Programs};
@@ -69,10 +70,16 @@ pub(crate) fn run(program: &Path, arguments: &FanoutArguments) -> Result<()> {
         group.push(Kind::Nats);
         groups.insert(0, group);
     }
+    let cores = core_use::two()?;
     let time = Duration::from_secs(arguments.seconds);
     for group in groups {
         open_files::raise(group.len() * (viewers + PUBLISHERS))?;
-        measure(&group, &programs, viewers, (arguments.rounds, time))?;
+        measure(
+            &group,
+            &programs,
+            (viewers, cores),
+            (arguments.rounds, time),
+        )?;
     }
     Ok(())
 }
@@ -81,11 +88,11 @@ pub(crate) fn run(program: &Path, arguments: &FanoutArguments) -> Result<()> {
 fn measure(
     kinds: &[Kind],
     programs: &Programs,
-    viewers: usize,
+    (viewers, cores): (usize, (usize, usize)),
     (rounds, time): (u32, Duration),
 ) -> Result<()> {
     let started = kinds.iter().map(|kind| {
-        let stand = Stand::start(*kind, programs, viewers);
+        let stand = Stand::start(*kind, programs, viewers, cores);
         stand.with_context(|| format!("{kind} with {viewers} viewers"))
     });
     let mut stands = started.collect::<Result<Vec<_>>>()?;

@@ -185,8 +185,8 @@ fn crowdlink(program: &Path) -> Result<Peer> {
             "--rates-rest-requests-per-s-max=1000000",
             "--rates-rest-requests-burst-max=1000000",
             // The load does not answer pings.
-            "--timeouts-socket-ping-ms=3600000",
-            "--timeouts-socket-silence-ms-max=7200000",
+            "--timeouts-socket-ping-ms=1800000",
+            "--timeouts-socket-silence-ms-max=3600000",
         ],
     };
     let server = Server::start(program, &wanted)?;
