@@ -184,6 +184,8 @@ fn crowdlink(program: &Path) -> Result<Peer> {
             "--limits-connections-per-address-max=100000",
             "--rates-rest-requests-per-s-max=1000000",
             "--rates-rest-requests-burst-max=1000000",
+            // Publishers may have nothing to say for a while.
+            "--timeouts-request-head-ms-max=600000",
             // The load does not answer pings.
             "--timeouts-socket-ping-ms=1800000",
             "--timeouts-socket-silence-ms-max=3600000",
