@@ -12,7 +12,7 @@ use super::log;
 use super::news::PollEvent;
 use super::place::PollPlace;
 use super::records::{Loaded, Rows};
-use super::remembered::{Known, Remembered};
+use super::remembered::Remembered;
 use super::tally::Tally;
 use super::vote::{BallotChange, BallotOperation, Outcome, Voted, mixed_up};
 use crate::error::{Error, Refusal};
@@ -132,13 +132,6 @@ impl Polls {
             let Some(version) = told else {
                 return Ok(None);
             };
-            for (voter, drafted) in &draft.ballots {
-                if drafted.is_changed() {
-                    let key = draft.rows.ballot(voter);
-                    self.remembered_ballots
-                        .keep(key, drafted.now.clone(), version);
-                }
-            }
             poll.loaded = draft.committed(poll.loaded, version, renewed);
             self.remembered.keep(place.key(), poll);
             self.announce(place, PollEvent::Voted, version);
@@ -167,31 +160,10 @@ impl Polls {
         let mut ballots = Ballots::with_capacity(batch.len());
         if let Some(run) = run.map(|head| &head.run) {
             let rows = Rows::new(place, run);
-            let (mut keys, mut voters) = (Vec::new(), Vec::new());
-            for change in batch {
-                let key = rows.ballot(&change.voter);
-                let ballots_known = &self.remembered_ballots;
-                let known = remembered
-                    .as_ref()
-                    .map_or(Known::Unknown, |poll| poll.ballot(ballots_known, &key));
-                match known {
-                    Known::Ballot(ballot, version) => {
-                        let drafted = Drafted::new(Some(version), ballot);
-                        ballots.insert(change.voter.clone(), drafted);
-                    }
-                    Known::None => {}
-                    Known::Unknown => {
-                        keys.push(key);
-                        voters.push(&change.voter);
-                    }
-                }
-            }
-            let records = if keys.is_empty() {
-                Vec::new()
-            } else {
-                self.world.store.get_many(&keys).await?
-            };
-            for (voter, record) in voters.into_iter().zip(records) {
+            let key = |change: &&BallotChange| rows.ballot(&change.voter);
+            let keys: Vec<String> = batch.iter().map(key).collect();
+            let records = self.world.store.get_many(&keys).await?;
+            for (change, record) in batch.iter().zip(records) {
                 let Some(record) = record else { continue };
                 let ballot: Ballot = serde_json::from_slice(&record.value)?;
                 if ballot.node != self.node
@@ -202,7 +174,7 @@ impl Polls {
                     return Ok(None);
                 }
                 let drafted = Drafted::new(Some(record.version), ballot);
-                ballots.insert(voter.clone(), drafted);
+                ballots.insert(change.voter.clone(), drafted);
             }
         }
         if let Some(poll) = remembered {
@@ -212,9 +184,7 @@ impl Polls {
         if loaded.head.is_none() {
             ballots.clear();
         }
-        let before = self.remembered.last(&place.key());
-        let poll = Remembered::read(loaded, read_at_ms, before.as_ref());
-        Ok(Some((poll, ballots)))
+        Ok(Some((Remembered::read(loaded, read_at_ms), ballots)))
     }
 
     fn draft(&self, place: &PollPlace, loaded: &Loaded, ballots: Ballots) -> Draft {

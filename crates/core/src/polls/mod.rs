@@ -38,7 +38,7 @@ pub use place::{DEFAULT_ID, PollPlace};
 pub use read::{PollSnapshot, PollTimes, config, report, settled, snapshot, times_of, votes};
 pub use vote::{Voted, vote};
 
-use remembered::{RememberedBallots, RememberedPolls};
+use remembered::RememberedPolls;
 
 /// Locks for those who add a poll, so that few wait for each other.
 const ADDING_LOCKS: usize = 64;
@@ -63,7 +63,6 @@ pub(crate) struct Polls {
     /// Until when (Unix ms) votes open no poll beside the heads of this prefix.
     full: Cache<String, i64>,
     remembered: RememberedPolls,
-    remembered_ballots: RememberedBallots,
 }
 
 impl Polls {
@@ -78,7 +77,6 @@ impl Polls {
             keyed: RandomState::new(),
             full: Cache::new(FULL_MAX),
             remembered: RememberedPolls::new(),
-            remembered_ballots: RememberedBallots::new(),
         })
     }
 
