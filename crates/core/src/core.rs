@@ -63,6 +63,7 @@ pub struct Core {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) limits: Limits,
     auto_register: bool,
+    node: String,
     registry: RwLock<Arc<Registry>>,
     pub(crate) verdicts: Verdicts,
     pub(crate) revocations: Revocations,
@@ -153,6 +154,7 @@ impl Core {
             lifetimes: options.lifetimes,
             limits: options.limits,
             auto_register: options.auto_register,
+            node: node.clone(),
             registry: RwLock::new(Arc::new(registry)),
             verdicts: Verdicts::new(),
             revocations: Revocations::default(),
@@ -175,6 +177,11 @@ impl Core {
     /// What was handed in.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// What this node calls itself among those that share a store: another name at each start.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
     }
 
     /// Limits and rates.
