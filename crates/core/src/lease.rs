@@ -141,7 +141,10 @@ pub async fn take(
 pub async fn give_back(core: &Core, of: &LeaseOf, done_until_ms: i64) -> Result<(), Error> {
     let keys = of.keys();
     let found = find(core, &keys).await?;
-    let Some(lease) = found.lease.filter(|lease| lease.value.holder == core.node()) else {
+    let Some(lease) = found
+        .lease
+        .filter(|lease| lease.value.holder == core.node())
+    else {
         return Ok(());
     };
     let [lease_key, done_key] = &keys;

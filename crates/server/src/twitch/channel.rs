@@ -188,7 +188,8 @@ impl Worker {
             }
             Err(error) => {
                 tracing::debug!(%error, "a lease could not be taken");
-                let is_safe = |hold: &Hold| now_ms + STORE_RETRY_MS + REQUEST_MS_MAX < hold.until_ms;
+                let is_safe =
+                    |hold: &Hold| now_ms + STORE_RETRY_MS + REQUEST_MS_MAX < hold.until_ms;
                 self.hold = self.hold.filter(is_safe);
                 if let Some(hold) = &mut self.hold {
                     hold.renew_ms = now_ms + STORE_RETRY_MS;

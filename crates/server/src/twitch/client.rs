@@ -198,7 +198,13 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_refused_at_the_start_without_being_repeated() {
-        for bad in ["", "nats://host", "https://user:secret@host", "host", "https://"] {
+        for bad in [
+            "",
+            "nats://host",
+            "https://user:secret@host",
+            "host",
+            "https://",
+        ] {
             let error = Endpoint::new(bad, ManualClock::new(0)).unwrap_err();
             assert!(error.to_string().starts_with("twitch.url must"), "{bad}");
         }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use crowdlink_core::Core;
 use crowdlink_core::broadcast::Target;
 use crowdlink_core::lease::LeaseOf;
-use crowdlink_core::Core;
 use crowdlink_protocol::{ClientId, Stage};
 use crowdlink_store::Clock;
 use parking_lot::Mutex;
@@ -167,7 +167,10 @@ impl WayOut for PlatformWay {
             return;
         }
         let channel = &event.audience.channel;
-        let names = event.targets.iter().filter_map(|target| name(target, channel));
+        let names = event
+            .targets
+            .iter()
+            .filter_map(|target| name(target, channel));
         let targets: Vec<_> = names.collect();
         if targets.is_empty() || event.messages.is_empty() {
             self.figures.count(Outcome::Refused, 1);
