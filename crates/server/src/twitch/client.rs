@@ -105,10 +105,9 @@ impl Endpoint {
 
     /// Sends a message with a token.
     pub(super) async fn send(&self, message: Message<'_>, jwt: &str) -> Answer {
-        let request = match self.request(message, jwt) {
-            Ok(request) => request,
+        let Ok(request) = self.request(message, jwt) else {
             // What cannot be said in HTTP never can.
-            Err(_) => return Answer::Refused(StatusCode::BAD_REQUEST),
+            return Answer::Refused(StatusCode::BAD_REQUEST);
         };
         tokio::select! {
             answer = self.exchange(request) => answer,

@@ -166,7 +166,7 @@ impl WayOut for PlatformWay {
         if !self.wants(&event.audience) {
             return;
         }
-        let channel = &event.audience.channel;
+        let channel = event.audience.channel.as_deref();
         let names = event
             .targets
             .iter()
@@ -177,7 +177,7 @@ impl WayOut for PlatformWay {
             return;
         }
         let heard = (self.clock().monotonic_ms(), self.clock().now_ms());
-        let whom = (event.audience.client_id.clone(), channel.clone());
+        let whom = (event.audience.client_id.clone(), channel.map(str::to_owned));
         let mut channels = self.channels.lock();
         let known = channels.by_whom.get(&whom).cloned();
         if known.is_none() && channels.by_whom.len() >= CHANNELS_MAX {
@@ -200,10 +200,54 @@ impl WayOut for PlatformWay {
 }
 
 /// A target as the platform calls it; none for a whisper in no channel, which it does not know.
-fn name(target: &Target, channel: &Option<String>) -> Option<String> {
+fn name(target: &Target, channel: Option<&str>) -> Option<String> {
     match (target, channel) {
         (Target::Broadcast, None) => Some("global".to_owned()),
         (Target::Whisper(_), None) => None,
         (Target::Broadcast | Target::Whisper(_), Some(_)) => Some(target.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crowdlink_core::{CoreOptions, LocalBus, SeededRandom, World};
+    use crowdlink_store::{ManualClock, MemoryStore};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_more_channels_than_may_wait_the_last_is_turned_away() {
+        let clock = ManualClock::new(0);
+        let world = World {
+            store: MemoryStore::new(clock.clone()),
+            clock,
+            random: Arc::new(SeededRandom::from_seed(1)),
+            bus: Arc::new(LocalBus::new()),
+        };
+        let core = Core::open(world, CoreOptions::default()).await.unwrap();
+        let options = PlatformOptions {
+            url: "http://127.0.0.1:1",
+            messages_per_min_max: 100,
+        };
+        let viewers = ViewerMetrics::default();
+        let way = PlatformWay::new(&core, options, &Metrics::new(), viewers).unwrap();
+        let mut event = ViewerEvent {
+            audience: Audience {
+                stage: Stage::Production,
+                client_id: ClientId::new("x").unwrap(),
+                channel: None,
+            },
+            targets: vec![Target::Broadcast],
+            messages: vec!["m".to_owned()],
+            coalesce: None,
+            newest_of: None,
+        };
+        for n in 0..=CHANNELS_MAX {
+            event.audience.channel = Some(n.to_string());
+            way.send(&event);
+        }
+        assert_eq!(way.channels.lock().by_whom.len(), CHANNELS_MAX);
+        let known = (event.audience.client_id.clone(), event.audience.channel);
+        assert!(!way.channels.lock().by_whom.contains_key(&known));
     }
 }

@@ -134,6 +134,12 @@ async fn under_a_flood_the_limit_holds_broadcasts_keep_their_order_and_the_last_
         page.post("/v1/e/channel_state", &state).await.ok();
         page.post("/v1/e/json_store?id=k", &state).await.ok();
     }
+    for count in [40, 60, 80, 100] {
+        in_time(&server, "broadcasts", || {
+            platform.data("42", "e").len() >= count
+        })
+        .await;
+    }
     let last = json!({ "n": 119 });
     in_time(&server, "everything", || {
         let broadcasts = platform.data("42", "e").len();

@@ -77,6 +77,8 @@ async fn a_sender_that_is_drained_leaves_the_channel_to_another_at_once() {
     let page = second.production_page("broadcaster", "42");
     send(&page, "broadcast", json!(1)).await;
     taken(&platform, "42", 2).await;
+    // By more than the nodes' clocks may be apart: what is younger could come twice.
+    first.advance_ms(2_000);
     let outcome = first.shut_down().await;
     assert_eq!(outcome, crowdlink_server::shutdown::Outcome::Drained);
     send(&page, "broadcast", json!(2)).await;
@@ -95,13 +97,16 @@ async fn the_limit_holds_across_a_change_of_the_sender() {
     let count = 100;
     for n in 1..count {
         send(&page, "broadcast", json!(n)).await;
+        first.advance_ms(300);
     }
     in_time(&first, "half of it", || platform.messages("42").len() > 50).await;
     first.kill().await;
-    in_time(&second, "the rest", || {
-        platform.data("42", "e").last() == Some(&json!(count - 1))
-    })
-    .await;
+    for until in [60, 70, 80, 90, 99] {
+        in_time(&second, "the rest", || {
+            platform.data("42", "e").contains(&json!(until))
+        })
+        .await;
+    }
     // The dead one had not said of its last messages that they were sent: those came twice.
     let mut broadcasts = platform.data("42", "e");
     assert!(broadcasts.len() < count + 20, "{}", broadcasts.len());

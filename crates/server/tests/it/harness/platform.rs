@@ -159,9 +159,9 @@ impl Platform {
     }
 
     /// How many more it takes now: no more than the limit in any 60 s.
-    fn left(&self, seen: &mut Seen, channel: &Option<String>) -> usize {
+    fn left(&self, seen: &mut Seen, channel: Option<&str>) -> usize {
         let (now_ms, _) = self.now();
-        let times = seen.times.entry(channel.clone()).or_default();
+        let times = seen.times.entry(channel.map(str::to_owned)).or_default();
         while times.front().is_some_and(|at_ms| now_ms >= at_ms + 60_000) {
             times.pop_front();
         }
@@ -195,7 +195,7 @@ impl Platform {
             seen.broken.push(format!("{} bytes", taken.message.len()));
             return (413, 0, None);
         }
-        let left = self.left(seen, &taken.channel);
+        let left = self.left(seen, taken.channel.as_deref());
         let count = seen.times[&taken.channel].len();
         if count > PER_MINUTE {
             seen.broken.push(format!("{count} messages in a minute"));
