@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn no_minute_has_more_messages_than_the_limit() {
-        for per_min in [1, 2, 3, 5, 19, 20, 100, 1_000, 6_000] {
+        for per_min in [1, 2, 3, 5, 19, 20, 100, 300] {
             let mut pace = Pace::new(per_min);
             let most = most_in_a_minute(&times(&mut pace, 7, 600_000));
             let limit = usize::try_from(per_min).unwrap();
