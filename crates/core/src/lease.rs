@@ -84,7 +84,7 @@ async fn find(core: &Core, keys: &[String; 2]) -> Result<Found, Error> {
 
 /// "Still as it was read".
 fn unchanged(found: Option<&Stored<Lease>>) -> Expect {
-    found.map_or(Expect::Absent, |found| Expect::Version(found.version))
+    found.map(|found| found.version).into()
 }
 
 /// Takes a lease that is free, or renews one that is held here, for `lease_ms` from now.
