@@ -226,11 +226,10 @@ impl Polls {
             commit = self.begin_run(commit, place, head)?;
         }
         let tally_key = rows.tally(self.node);
-        commit = commit.check(&tally_key, loaded.own.1.into()).put(
-            tally_key,
-            encode(&draft.own)?,
-            None,
-        );
+        commit =
+            commit
+                .check(&tally_key, loaded.own.1.into())
+                .put(tally_key, encode(&draft.own)?, None);
         for (voter, drafted) in &draft.ballots {
             if !drafted.is_changed() {
                 continue;
