@@ -29,6 +29,11 @@ pub struct Nats {
 }
 
 impl Nats {
+    /// Whether its program is on this machine.
+    pub fn is_installed() -> bool {
+        find().is_ok()
+    }
+
     /// Starts one and waits until it greets clients.
     ///
     /// # Errors

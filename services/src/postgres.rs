@@ -33,6 +33,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
+    /// Whether its programs are on this machine.
+    pub fn is_installed() -> bool {
+        template::find_programs().is_ok()
+    }
+
     /// Starts one and waits until it accepts.
     ///
     /// # Errors
