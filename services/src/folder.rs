@@ -1,10 +1,11 @@
 //! A temporary folder that is removed even if its owner is killed.
 
-use std::path::Path;
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::{Context, Result};
-use std::os::unix::process::CommandExt;
 use tempfile::TempDir;
 
 /// Its standard input closes when its owner ends, however that happens. Servers that still write
@@ -30,7 +31,7 @@ impl Folder {
     pub(crate) fn create(name: &str) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix(&format!("crowdlink-{name}-"))
-            .tempdir()
+            .tempdir_in(parent())
             .context("cannot make a temporary folder")?;
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "sh"])
@@ -52,6 +53,16 @@ impl Folder {
 
     pub(crate) fn path(&self) -> &Path {
         self.folder.as_ref().map_or(Path::new(""), TempDir::path)
+    }
+}
+
+/// On a disk, as a real server's data is: `/tmp` is in memory on many systems.
+fn parent() -> PathBuf {
+    let disk = Path::new("/var/tmp");
+    if env::var_os("TMPDIR").is_none() && disk.is_dir() {
+        disk.to_owned()
+    } else {
+        env::temp_dir()
     }
 }
 
