@@ -54,6 +54,12 @@ impl Ballot {
         self.votes.last().map(|cast| cast.value)
     }
 
+    /// Whether this vote of that moment still stands.
+    pub(super) fn has(&self, value: i64, at_ms: i64) -> bool {
+        let mut votes = self.votes.iter();
+        votes.any(|cast| (cast.value, cast.at_ms) == (value, at_ms))
+    }
+
     /// Adds all of it to a tally, or takes it away with `sign` -1.
     pub(super) fn count_in(&self, tally: &mut Tally, sign: i64) {
         let weight = self.weight();

@@ -8,7 +8,7 @@ use crowdlink_store::Commit;
 use super::Polls;
 use super::ballot::{Ballot, WEIGHT_MAX};
 use super::head::Head;
-use super::log;
+use super::log::LogRecord;
 use super::news::PollEvent;
 use super::place::PollPlace;
 use super::records::{Loaded, Rows};
@@ -56,7 +56,7 @@ impl Polls {
         let failed = |error: Error| batch.iter().map(|_| Err(error.clone())).collect();
         for attempt in 1..=CONFLICT_TRIES_MAX {
             let remembered = (attempt == 1).then(|| self.recall(place)).flatten();
-            let tried = self.try_count(place, batch, remembered).await;
+            let tried = self.try_count((place, attempt), batch, remembered).await;
             if !matches!(tried, Ok(Some(_))) {
                 self.remembered.forget(&place.key());
             }
@@ -83,7 +83,7 @@ impl Polls {
     /// `None` when another node was first, or what was remembered proved wrong.
     async fn try_count(
         &self,
-        place: &PollPlace,
+        (place, attempt): (&PollPlace, u32),
         batch: &[&BallotChange],
         remembered: Option<Remembered>,
     ) -> Result<Option<Vec<Result<Outcome, Error>>>, Error> {
@@ -133,6 +133,9 @@ impl Polls {
                 return Ok(None);
             };
             poll.loaded = draft.committed(poll.loaded, version, renewed);
+            if attempt > 1 {
+                poll = poll.distrusting();
+            }
             self.remembered.keep(place.key(), poll);
             self.announce(place, PollEvent::Voted, version);
         }
@@ -140,7 +143,7 @@ impl Polls {
         Ok(Some(counted.into_iter().map(outcome).collect()))
     }
 
-    /// Reads a poll and ballots. The ballots first: a commit that finds them unchanged knows that
+    /// Reads a poll and ballots, but where a remembered poll trusts that there are none. The ballots first: a commit that finds them unchanged knows that
     /// the tallies, on every node, counted what stands in them, and its numbers are of one moment.
     async fn load_with(
         &self,
@@ -156,7 +159,9 @@ impl Polls {
         let known = remembered
             .as_ref()
             .and_then(|poll| poll.loaded.head.as_ref());
+        let trusts = remembered.as_ref().is_some_and(Remembered::is_trusting);
         let run = known.or(head.as_ref().map(|head| &head.value));
+        let run = run.filter(|_| !trusts);
         let mut ballots = Ballots::with_capacity(batch.len());
         if let Some(run) = run.map(|head| &head.run) {
             let rows = Rows::new(place, run);
@@ -230,6 +235,7 @@ impl Polls {
             commit
                 .check(&tally_key, loaded.own.1.into())
                 .put(tally_key, encode(&draft.own)?, None);
+        let mut log = LogRecord::new(draft.now_ms);
         for (voter, drafted) in &draft.ballots {
             if !drafted.is_changed() {
                 continue;
@@ -239,8 +245,10 @@ impl Polls {
                 commit
                     .check(&key, drafted.version.into())
                     .put(key, encode(&drafted.now)?, None);
-            commit = log::moved(commit, rows, voter, drafted.both())?;
+            log.add(voter, drafted.both());
         }
+        // No two commits of this node have the same tally before them.
+        commit = log.put(commit, rows, (self.node, loaded.own.1.unwrap_or(0)))?;
         Ok((commit, renewed))
     }
 }

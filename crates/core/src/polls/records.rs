@@ -2,9 +2,9 @@
 
 use crowdlink_store::{Commit, SCAN_PAGE_RECORDS_MAX};
 
-use super::ballot::{Ballot, Cast};
+use super::ballot::Ballot;
 use super::head::{Definition, Head};
-use super::log::LogEntry;
+use super::log::LogRecord;
 use super::place::{KIND, PollPlace};
 use super::tally::Tally;
 use super::{FULL_MS, Polls};
@@ -17,7 +17,7 @@ pub(super) const HEADS: Table<Head> = Table::new(KIND);
 pub(super) const DEFINITIONS: Table<Definition> = Table::new(DEFINITION);
 pub(super) const BALLOTS: Table<Ballot> = Table::new(BALLOT);
 pub(super) const TALLIES: Table<Tally> = Table::new(TALLY);
-pub(super) const LOG: Table<LogEntry> = Table::new(VOTE_LOG);
+pub(super) const LOG: Table<LogRecord> = Table::new(VOTE_LOG);
 
 /// One row a run.
 const DEFINITION: &str = "poll-definition";
@@ -25,7 +25,7 @@ const DEFINITION: &str = "poll-definition";
 const BALLOT: &str = "ballot";
 /// One row a node.
 const TALLY: &str = "tally";
-/// One row a voter and value; its key begins with the time.
+/// One row a commit of votes; its key begins with the time.
 const VOTE_LOG: &str = "vote-log";
 /// Every kind of row of a run.
 const ROWS: [&str; 4] = [DEFINITION, BALLOT, TALLY, VOTE_LOG];
@@ -93,10 +93,9 @@ impl Rows {
         format!("{}{node}", self.tallies)
     }
 
-    /// The row of a vote in the log.
-    pub(super) fn log_row(&self, voter: &str, cast: Cast) -> String {
-        let (log, voter) = (&self.log, keys::segment(voter));
-        format!("{log}{:013}/{voter}/{}", cast.at_ms, cast.value)
+    /// What a node counted at one moment.
+    pub(super) fn log_record(&self, at_ms: i64, node: u32, number: u64) -> String {
+        format!("{}{at_ms:013}/{node}/{number}", self.log)
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Remembered {
     read_at_ms: u64,
     /// The newest version that was read then: what another node wrote later is not in it.
     read_version: u64,
+    /// Whether votes are taken for those of new voters until a commit finds otherwise.
+    trusting: bool,
 }
 
 impl Remembered {
@@ -29,7 +31,21 @@ impl Remembered {
             read_version: loaded.newest,
             loaded,
             read_at_ms,
+            trusting: true,
         }
+    }
+
+    /// A poll where who votes may have voted before: ballots are read, as long as this is remembered.
+    #[must_use]
+    pub(super) const fn distrusting(mut self) -> Self {
+        self.trusting = false;
+        self
+    }
+
+    /// Whether ballots need not be read: the commit that finds one where none was believed to be
+    /// fails, and is tried again with what the store holds.
+    pub(super) const fn is_trusting(&self) -> bool {
+        self.trusting
     }
 
     /// Whether another node may have counted a ballot of that version since.

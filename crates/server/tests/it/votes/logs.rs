@@ -60,6 +60,17 @@ async fn a_vote_that_was_replaced_or_refused_stands_in_no_log() {
 }
 
 #[tokio::test]
+async fn who_changes_his_mind_and_back_within_a_millisecond_stands_in_the_log_once() {
+    let server = server().await;
+    for value in [5, 6, 5] {
+        vote(&viewer(&server, "1"), "p", value).await.ok();
+    }
+    let rows = log(&server, "p").await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["value"], 5);
+}
+
+#[tokio::test]
 async fn the_opaque_id_is_never_empty() {
     let server = server().await;
     let mut claims = super::token("viewer", "42");
@@ -104,8 +115,10 @@ async fn a_log_of_many_pages_has_every_row_once_and_the_oldest_first() {
 const ROWS: usize = 1_000_000;
 /// As many of them are taken.
 const TAKEN_ROWS: usize = 250_000;
-/// Most rows that are read at once.
-const PAGE_ROWS_MAX: usize = 1_000;
+/// Rows of one record: what a commit counted.
+const RECORD_ROWS: usize = 250;
+/// Most records that are read at once.
+const PAGE_RECORDS_MAX: usize = 64;
 /// Most rows that the server may have read ahead of who takes them: some pages, and what fits in
 /// the buffers of the two sockets.
 const AHEAD_ROWS_MAX: usize = 100_000;
@@ -118,18 +131,31 @@ struct LongLog {
     rows_read: AtomicUsize,
 }
 
-fn long_row(prefix: &str, number: usize) -> Entry {
-    let value = number % 64;
-    let row = format!(
-        r#"{{"identifier":"{number}","opaque":"U{number}","value":{value},"timestamp":{START_MS}}}"#
-    );
+/// The record of the votes of some voters, `v0` and so on.
+fn long_record(prefix: &str, number: usize) -> Entry {
+    let first = number * RECORD_ROWS;
+    let votes: Vec<_> = (first..first + RECORD_ROWS)
+        .map(|voter| json!([format!("v{voter}"), voter % 64]))
+        .collect();
     Entry {
-        key: format!("{prefix}{START_MS:013}/{number:07}/0"),
-        record: Record {
-            value: row.into(),
-            version: 1,
-            expires_at_ms: None,
-        },
+        key: format!("{prefix}{START_MS:013}/0/{number:07}"),
+        record: record(&json!({ "at_ms": START_MS, "votes": votes })),
+    }
+}
+
+/// The ballot of one of them.
+fn long_ballot(key: &str) -> Option<Record> {
+    let (_, voter) = key.rsplit_once("/v")?;
+    let value = voter.parse::<usize>().unwrap() % 64;
+    let cast = json!({ "value": value, "count": 1, "at_ms": START_MS });
+    Some(record(&json!({ "opaque": "U", "votes": [cast] })))
+}
+
+fn record(value: &Value) -> Record {
+    Record {
+        value: value.to_string().into(),
+        version: 1,
+        expires_at_ms: None,
     }
 }
 
@@ -140,6 +166,12 @@ impl Store for LongLog {
     }
 
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError> {
+        if keys
+            .iter()
+            .any(|key| key.contains("/ballot/") && key.contains("/v"))
+        {
+            return Ok(keys.iter().map(|key| long_ballot(key)).collect());
+        }
         self.inner.get_many(keys).await
     }
 
@@ -152,19 +184,14 @@ impl Store for LongLog {
         if !prefix.contains("/vote-log/") {
             return self.inner.scan(prefix, after, limit).await;
         }
-        assert!(limit <= PAGE_ROWS_MAX, "{limit} rows at once");
-        let number = |key: &str| {
-            key.split('/')
-                .nth_back(1)
-                .unwrap()
-                .parse::<usize>()
-                .unwrap()
-        };
+        assert!(limit <= PAGE_RECORDS_MAX, "{limit} records at once");
+        let number = |key: &str| key.rsplit('/').next().unwrap().parse::<usize>().unwrap();
         let from = after.map_or(0, |key| number(key) + 1);
-        let page: Vec<_> = (from..ROWS.min(from + limit))
-            .map(|row| long_row(prefix, row))
+        let page: Vec<_> = (from..(ROWS / RECORD_ROWS).min(from + limit))
+            .map(|record| long_record(prefix, record))
             .collect();
-        self.rows_read.fetch_add(page.len(), Ordering::SeqCst);
+        let rows = page.len() * RECORD_ROWS;
+        self.rows_read.fetch_add(rows, Ordering::SeqCst);
         Ok(page)
     }
 
