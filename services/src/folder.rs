@@ -19,8 +19,9 @@ until rm -rf -- "$1" || [ "$tries" -ge 50 ]; do
 done
 "#;
 
-/// A temporary folder.
-pub(crate) struct Folder {
+/// A temporary folder on a disk. It is removed when this is dropped, and also when the process that
+/// made it is killed.
+pub struct Folder {
     // Removed before the guard is let go, which then finds nothing to do.
     folder: Option<TempDir>,
     guard: Child,
@@ -28,7 +29,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    pub(crate) fn create(name: &str) -> Result<Self> {
+    /// Makes one with `name` in its name.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(name: &str) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix(&format!("crowdlink-{name}-"))
             .tempdir_in(parent())
@@ -51,7 +56,8 @@ impl Folder {
         })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         self.folder.as_ref().map_or(Path::new(""), TempDir::path)
     }
 }

@@ -19,6 +19,7 @@ mod program;
 mod proxy;
 mod template;
 
+pub use self::folder::Folder;
 pub use self::nats::Nats;
 pub use self::postgres::Postgres;
 pub use self::proxy::{CONNECTIONS_MAX, Proxy};

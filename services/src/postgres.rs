@@ -1,6 +1,7 @@
 //! A private PostgreSQL server.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -60,7 +61,12 @@ impl Postgres {
     /// What clients connect to: `postgres://crowdlink@127.0.0.1:PORT/crowdlink`, the same for its
     /// whole life. No password is asked for.
     pub fn url(&self) -> String {
-        format!("postgres://{USER}@{}/{DATABASE}", self.port.address())
+        format!("postgres://{USER}@{}/{DATABASE}", self.address())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
     }
 
     /// The port of 127.0.0.1 that it listens on.

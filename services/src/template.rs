@@ -18,14 +18,10 @@ pub(crate) const DATABASE: &str = "crowdlink";
 /// Where Debian's packages are, a folder a version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 /// Changes with anything that is done here, so that no older copy is used.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
-/// Two databases of the three that a new server has are enough: each is three hundred files.
-const SHRINK: [&str; 3] = [
-    "ALTER DATABASE postgres RENAME TO crowdlink",
-    "UPDATE pg_database SET datistemplate = false WHERE datname = 'template0'",
-    "DROP DATABASE template0",
-];
+/// The database for people is as good as a new one, and each is three hundred files to copy.
+const RENAME: &str = "ALTER DATABASE postgres RENAME TO";
 
 /// The folder of the newest PostgreSQL's programs.
 pub(crate) fn find_programs() -> Result<PathBuf> {
@@ -95,9 +91,7 @@ fn make(programs: &Path, account: Account, folder: &Path) -> Result<()> {
         .stderr(Stdio::piped());
     let mut single = single.spawn()?;
     let mut input = single.stdin.take().context("no input was asked for")?;
-    for statement in SHRINK {
-        writeln!(input, "{statement};")?;
-    }
+    writeln!(input, "{RENAME} {DATABASE};")?;
     drop(input);
     must(single.wait_with_output()?).context("cannot create a database")?;
     Ok(())

@@ -93,6 +93,11 @@ impl Job {
         })
     }
 
+    /// What [`ask_to_end`] needs to know it by.
+    pub(crate) fn id(&self) -> Pid {
+        self.group
+    }
+
     /// The child's standard output, where it was piped; once.
     pub(crate) fn stdout(&mut self) -> Result<BufReader<ChildStdout>> {
         let stdout = self.child.stdout.take();
@@ -154,6 +159,11 @@ fn watch(group: Pid, limit: Duration, label: String) -> Sender<()> {
         }
     });
     alive
+}
+
+/// Asks a job and what it started to end; nothing happens where it has ended.
+pub(crate) fn ask_to_end(id: Pid) {
+    signal_one(id, Signal::TERM);
 }
 
 fn signal_one(group: Pid, signal: Signal) {

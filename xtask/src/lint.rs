@@ -22,7 +22,11 @@ const CHECKS: [Check; 6] = [
     ("clippy", clippy),
     ("rustdoc", rustdoc),
     ("cargo-machete", |paths| {
-        passes(paths.command("cargo-machete").args(["crates", "xtask"]))
+        passes(
+            paths
+                .command("cargo-machete")
+                .args(["crates", "services", "xtask"]),
+        )
     }),
     ("cargo-deny", deny),
 ];

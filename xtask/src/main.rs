@@ -1,4 +1,4 @@
-//! Tasks of the project: install, test, lint, fuzz, measure.
+//! Tasks of the project: install, test, lint, fuzz, measure, run a cluster.
 //!
 //! `cargo xtask test` is the one command a newcomer needs: it installs what is missing, starts
 //! private instances on free ports, and ends everything it started, also after a failure.
@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod cluster;
 mod debian;
 mod fuzz;
 mod job;
@@ -49,6 +50,8 @@ enum Task {
     Fuzz(fuzz::FuzzArguments),
     /// Measure the release server, such as `idle`
     Bench(bench::BenchArguments),
+    /// Run a cluster on this machine until Ctrl-C: PostgreSQL, NATS and nodes
+    Cluster(cluster::ClusterArguments),
 }
 
 #[derive(Args)]
@@ -108,6 +111,7 @@ fn run(task: Task) -> Result<bool> {
         }
         Task::Fuzz(arguments) => fuzz::run(&paths, &arguments),
         Task::Bench(arguments) => bench::run(&paths, &arguments),
+        Task::Cluster(arguments) => cluster::run(&paths, &arguments),
     }
 }
 

@@ -26,7 +26,7 @@ fn sql(postgres: &Postgres, sql: &str) -> String {
 }
 
 fn is_refused(postgres: &Postgres) -> bool {
-    TcpStream::connect(("127.0.0.1", postgres.port())).is_err()
+    TcpStream::connect(postgres.address()).is_err()
 }
 
 fn with_a_row() -> Postgres {
@@ -54,6 +54,8 @@ fn a_server_is_durable_and_speaks_utf_8() {
         );
     }
     assert_eq!(sql(&postgres, "SELECT current_database()"), "crowdlink");
+    let port = sql(&postgres, "SELECT inet_server_port()");
+    assert_eq!(port, postgres.port().to_string());
 }
 
 #[test]
