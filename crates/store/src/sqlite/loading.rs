@@ -190,7 +190,7 @@ fn look_at(path: &Path, options: &SqliteOptions, replace: bool) -> Result<u64, S
         .and_then(|store| bulk::count(&store).map_err(unavailable));
     match counted {
         Ok((_, records)) if records > 0 && !replace => Err(StoreError::Refused(format!(
-            "{} holds {records} records already",
+            "{} holds {records} records already (--replace puts others in their place)",
             path.display()
         ))),
         Ok((revision, _)) => Ok(revision),
