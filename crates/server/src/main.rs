@@ -55,6 +55,8 @@ fn run(command: Command, settings: Settings) -> anyhow::Result<bool> {
         Command::Token(command) => commands::token(&settings, command),
         Command::Backup(args) => commands::backup(&settings, &args),
         Command::Restore(args) => commands::restore(&settings, &args),
+        Command::Export(args) => commands::export(&settings, &args),
+        Command::Import(args) => commands::import(&settings, &args),
         Command::Settings(how) => commands::print(&if how.markdown {
             settings::markdown()
         } else {

@@ -1,7 +1,7 @@
 //! The bounds of the contract, checked in one place for every engine.
 
 use crate::contract::{
-    BATCH_ITEMS_MAX, COMMIT_BYTES_MAX, Commit, KEY_BYTES_MAX, READ_BYTES_MAX, StoreError,
+    BATCH_ITEMS_MAX, COMMIT_BYTES_MAX, Commit, Entry, KEY_BYTES_MAX, READ_BYTES_MAX, StoreError,
     VALUE_BYTES_MAX, Write,
 };
 
@@ -99,6 +99,17 @@ pub(crate) fn commit(commit: &Commit) -> Result<usize, StoreError> {
         )));
     }
     Ok(bytes)
+}
+
+/// A record that comes with its version, from another store.
+pub(crate) fn entry(entry: &Entry) -> Result<(), StoreError> {
+    key(&entry.key)?;
+    value(&entry.key, &entry.record.value)?;
+    let version = entry.record.version;
+    if version == 0 || i64::try_from(version).is_err() {
+        return Err(refused(format!("version {version} under {}", entry.key)));
+    }
+    Ok(())
 }
 
 /// The size of one answer while it grows.

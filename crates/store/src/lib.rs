@@ -35,9 +35,11 @@
 //! [`MemoryStore`] keeps nothing; it exists to make things go wrong on purpose.
 //!
 //! # Another engine
-//! It passes `conformance` (the cargo feature of that name), in full.
+//! It passes `conformance` (the cargo feature of that name), in full. [`Bulk`] beside it lets everything
+//! be moved away from it and to it, through the file of [`transfer`].
 
 mod bounds;
+mod bulk;
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -45,12 +47,14 @@ mod contract;
 mod memory;
 mod sqlite;
 mod sweeper;
+pub mod transfer;
 
+pub use bulk::{BULK_BATCH_BYTES_MAX, BULK_BATCH_RECORDS_MAX, Bulk, Load, REVISION_GAP, Snapshot};
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use contract::{
     BATCH_ITEMS_MAX, COMMIT_BYTES_MAX, Check, Commit, Entry, Expect, KEY_BYTES_MAX, READ_BYTES_MAX,
     Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError, VALUE_BYTES_MAX, Write,
 };
 pub use memory::{Faults, MemoryStore};
-pub use sqlite::{Durability, ReadOnlySqlite, SqliteOptions, SqliteStore};
+pub use sqlite::{Durability, ReadOnlySqlite, SqliteBulk, SqliteOptions, SqliteStore};
 pub use sweeper::{SWEEP_BATCH_RECORDS_MAX, SWEEP_BATCHES_MAX, SweeperGuard, spawn_sweeper};

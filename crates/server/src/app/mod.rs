@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use crowdlink_core::{Bus, Core, Notice, Random, SeededRandom, World};
-use crowdlink_store::{Clock, SqliteOptions, SqliteStore, Store, spawn_sweeper};
+use crowdlink_store::{Bulk, Clock, SqliteBulk, SqliteOptions, SqliteStore, Store, spawn_sweeper};
 use tokio::task::JoinSet;
 
 pub use configured::{core_options, live_limits};
@@ -55,6 +55,16 @@ pub fn open_embedded(
     let path = settings.store.data.join(STORE_FILE);
     SqliteStore::open(&path, Arc::clone(clock), SqliteOptions::default())
         .with_context(|| format!("cannot open the store {}", path.display()))
+}
+
+/// The settings' store as what everything is moved from or to. Opens nothing yet.
+pub fn bulk(settings: &Settings) -> anyhow::Result<Box<dyn Bulk>> {
+    anyhow::ensure!(
+        settings.store.url.is_empty(),
+        "this build has the embedded store only; leave --store away"
+    );
+    let path = settings.store.data.join(STORE_FILE);
+    Ok(Box::new(SqliteBulk::at(path)))
 }
 
 /// The system's randomness.

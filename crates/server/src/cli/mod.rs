@@ -69,6 +69,11 @@ pub enum Command {
     Backup(BackupArgs),
     /// Replace the embedded store by a copy. The server must not be running.
     Restore(RestoreArgs),
+    /// Write everything the store holds to a file that any engine can take in, also while the server
+    /// runs.
+    Export(ExportArgs),
+    /// Fill the store from such a file. No server may be running on it.
+    Import(ImportArgs),
     /// Print every setting with its default and meaning.
     Settings(ReferenceArgs),
 }
@@ -244,6 +249,29 @@ pub struct RestoreArgs {
     /// Replace data that is there.
     #[arg(long)]
     pub replace: bool,
+}
+
+/// Where to write everything.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The file to write; must not exist. `-` is standard output. Compressed if its name ends in `.gz`.
+    pub file: PathBuf,
+    /// Say nothing but errors.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Where everything comes from.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The file `export` wrote. `-` is standard input.
+    pub file: PathBuf,
+    /// Replace data that is there.
+    #[arg(long)]
+    pub replace: bool,
+    /// Say nothing but errors.
+    #[arg(long)]
+    pub quiet: bool,
 }
 
 /// How to print the settings.

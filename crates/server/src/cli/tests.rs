@@ -113,7 +113,7 @@ fn doctor_takes_a_token_a_header_or_a_curl_line() {
 }
 
 #[test]
-fn token_and_backup_commands_parse() {
+fn token_backup_and_transfer_commands_parse() {
     parse("crowdlink token mint --client-id X --stage sandbox --role backend --channel all");
     refuse("crowdlink token mint --client-id X --stage sandbox --role king");
     parse("crowdlink token revoke --client-id X --stage production --family F");
@@ -122,6 +122,10 @@ fn token_and_backup_commands_parse() {
     parse("crowdlink backup copy.db");
     parse("crowdlink restore copy.db");
     refuse("crowdlink backup");
+    parse("crowdlink export - --quiet");
+    parse("crowdlink import all.gz --replace");
+    refuse("crowdlink export");
+    refuse("crowdlink import a b");
     parse("crowdlink settings --markdown");
 }
 

@@ -2,14 +2,19 @@
 
 mod backup;
 mod doctor;
+mod export;
 mod extension;
+mod import;
 mod offline;
+mod progress;
 mod serve;
 mod token;
 
 pub use backup::{backup, restore};
 pub use doctor::doctor;
+pub use export::export;
 pub use extension::extension;
+pub use import::import;
 pub use serve::serve;
 pub use token::token;
 

@@ -58,6 +58,7 @@ mod kill_coins;
 mod kill_storm;
 mod limits;
 mod matchmaking;
+mod moving;
 mod pairing_in_extension;
 mod pairing_in_game;
 mod parity;

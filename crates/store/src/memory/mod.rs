@@ -15,6 +15,7 @@ use crate::contract::{
     Commit, Entry, Expect, Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError, Write,
 };
 
+mod bulk;
 mod faults;
 
 pub use faults::Faults;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::options::SqliteOptions;
 use super::schema::{self, Identity, unavailable};
 use super::{SqliteStore, files};
+use crate::bulk::REVISION_GAP;
 use crate::contract::StoreError;
 
 /// Pages copied at a time, 4 MiB.
@@ -18,10 +19,6 @@ const RETRIES_MAX: u32 = 500;
 const RETRY_PAUSE_MS: u64 = 10;
 /// How long a restore waits for another process to let go of the store it replaces, in ms.
 const REPLACE_WAIT_MS: u64 = 250;
-/// A restored store goes on with revisions greater by this, so that versions which were given
-/// away after the backup was taken do not come again for other content.
-const RESTORE_REVISION_GAP: i64 = 1 << 32;
-
 impl SqliteStore {
     /// Writes a copy of the store as it is now to the file `to`, while reads and commits go on. The
     /// copy is checked before it gets its name, has mode 0600 and needs no other file beside it.
@@ -56,7 +53,7 @@ impl SqliteStore {
         files::create_directory_of(&to)?;
         let part = files::beside(&to, ".restoring");
         finish(&part, || {
-            copy(&source, &part, &options, RESTORE_REVISION_GAP)?;
+            copy(&source, &part, &options, REVISION_GAP.cast_signed())?;
             if to.exists() {
                 retire(&to, &options)?;
                 files::publish_over(&part, &to)
@@ -157,7 +154,16 @@ fn step_through(source: &Connection, target: &mut Connection) -> Result<(), Stor
 
 /// Takes the log away from a store that is about to be replaced: beside another database it would
 /// be applied to that one. Only possible when nobody else has the store open.
-fn retire(path: &Path, options: &SqliteOptions) -> Result<(), StoreError> {
+pub(super) fn retire(path: &Path, options: &SqliteOptions) -> Result<(), StoreError> {
+    let_go(path, options)?;
+    for suffix in ["-wal", "-shm", "-journal"] {
+        files::remove(&files::beside(path, suffix))?;
+    }
+    Ok(())
+}
+
+/// Refuses unless everybody has let go of the store. Its log is moved into the database by that.
+pub(super) fn let_go(path: &Path, options: &SqliteOptions) -> Result<(), StoreError> {
     let options = SqliteOptions {
         busy_timeout_ms: REPLACE_WAIT_MS,
         ..options.clone()
@@ -168,16 +174,10 @@ fn retire(path: &Path, options: &SqliteOptions) -> Result<(), StoreError> {
         })
     });
     match merged {
-        Ok(Err(error)) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-            return Err(StoreError::Refused(
-                "the store is in use: stop the server first".into(),
-            ));
-        }
-        // Damaged beyond opening may be the very reason for a restore.
-        Ok(_) | Err(_) => {}
+        Ok(Err(error)) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Err(
+            StoreError::Refused("the store is in use: stop the server first".into()),
+        ),
+        // Damaged beyond opening may be the very reason to replace it.
+        Ok(_) | Err(_) => Ok(()),
     }
-    for suffix in ["-wal", "-shm", "-journal"] {
-        files::remove(&files::beside(path, suffix))?;
-    }
-    Ok(())
 }

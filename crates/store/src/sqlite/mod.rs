@@ -5,8 +5,10 @@
 
 mod apply;
 mod backup;
+mod bulk;
 mod checkpoint;
 mod files;
+mod loading;
 mod options;
 mod query;
 mod read_only;
@@ -30,6 +32,7 @@ use crate::clock::Clock;
 use crate::contract::{
     BATCH_ITEMS_MAX, Commit, Entry, Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError,
 };
+pub use bulk::SqliteBulk;
 pub use options::SqliteOptions;
 pub use read_only::ReadOnlySqlite;
 use reader::Readers;
@@ -70,14 +73,15 @@ impl SqliteStore {
     /// 0700, a new file 0600. Blocks; call it before the runtime is busy.
     ///
     /// # Errors
-    /// `Refused` if the file belongs to another program or to a newer version of this one;
-    /// `Unavailable` if it cannot be opened.
+    /// `Refused` if the file belongs to another program or to a newer version of this one, or if an
+    /// import into it has not ended; `Unavailable` if it cannot be opened.
     pub fn open(
         path: impl AsRef<Path>,
         clock: Arc<dyn Clock>,
         options: SqliteOptions,
     ) -> Result<Arc<Self>, StoreError> {
         let path = files::database_path(path.as_ref());
+        loading::refuse_unfinished(&path)?;
         files::create_directory_of(&path)?;
         files::create_file(&path)?;
         let connection = schema::open_writer(&path, &options)?;

@@ -183,7 +183,8 @@ fn until_free<T>(
     attempt()
 }
 
-fn create(connection: &mut Connection) -> Result<(), StoreError> {
+/// Makes the tables where there are none.
+pub(super) fn create(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(unavailable)?;

@@ -8,10 +8,13 @@
 )]
 
 mod backup;
+mod bulk;
 mod conformance;
 mod faults;
+mod grounds;
 mod harness;
 mod kill;
 mod model;
 mod read_only;
 mod sqlite;
+mod transfer;

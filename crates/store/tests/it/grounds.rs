@@ -1,0 +1,112 @@
+//! The engines that everything can be moved between, each as a place to stand on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crowdlink_store::{
+    Bulk, Entry, ManualClock, MemoryStore, Record, SqliteBulk, SqliteStore, Store,
+};
+use tempfile::TempDir;
+
+use crate::harness::open;
+
+/// An engine's store, open or not.
+pub(crate) enum Ground {
+    Memory(Arc<MemoryStore>),
+    Sqlite(TempDir),
+}
+
+/// A store while it is open.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn Store>,
+    embedded: Option<Arc<SqliteStore>>,
+}
+
+impl Opened {
+    pub(crate) async fn close(self) {
+        if let Some(embedded) = self.embedded {
+            embedded.close().await;
+        }
+    }
+}
+
+impl Ground {
+    pub(crate) fn memory() -> Self {
+        Self::Memory(MemoryStore::new(ManualClock::new(1_000)))
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    /// Every engine, empty.
+    pub(crate) fn all() -> Vec<Self> {
+        vec![Self::memory(), Self::sqlite()]
+    }
+
+    /// The folder of an embedded store.
+    fn folder(directory: &TempDir) -> PathBuf {
+        directory.path().join("data")
+    }
+
+    pub(crate) fn bulk(&self) -> Box<dyn Bulk> {
+        match self {
+            Self::Memory(store) => Box::new(Arc::clone(store)),
+            Self::Sqlite(directory) => {
+                Box::new(SqliteBulk::at(Self::folder(directory).join("crowdlink.db")))
+            }
+        }
+    }
+
+    #[expect(clippy::unused_async, reason = "an engine on a network takes time")]
+    pub(crate) async fn open(&self) -> Opened {
+        match self {
+            Self::Memory(store) => Opened {
+                store: store.clone(),
+                embedded: None,
+            },
+            Self::Sqlite(directory) => {
+                let embedded = open(&Self::folder(directory)).unwrap();
+                Opened {
+                    store: embedded.clone(),
+                    embedded: Some(embedded),
+                }
+            }
+        }
+    }
+
+    /// Makes an empty store with a revision.
+    pub(crate) async fn make(&self) {
+        self.open().await.close().await;
+    }
+
+    /// Fills it with these records.
+    pub(crate) async fn fill(&self, entries: &[Entry], revision: u64) {
+        let mut load = self.bulk().begin_load(true).await.unwrap();
+        for batch in entries.chunks(3) {
+            load.put(batch.to_vec()).await.unwrap();
+        }
+        load.finish(revision).await.unwrap();
+    }
+
+    /// Everything it holds, and its revision.
+    pub(crate) async fn everything(&self) -> (Vec<Entry>, u64) {
+        let mut snapshot = self.bulk().snapshot().await.unwrap();
+        let mut entries = Vec::new();
+        while let Some(batch) = snapshot.next().await.unwrap() {
+            entries.extend(batch);
+        }
+        (entries, snapshot.revision)
+    }
+}
+
+pub(crate) fn entry(key: &str, value: &str, version: u64) -> Entry {
+    Entry {
+        key: key.into(),
+        record: Record {
+            value: value.to_owned().into(),
+            version,
+            expires_at_ms: None,
+        },
+    }
+}
