@@ -5,7 +5,7 @@ mod plan;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::BufRead;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -39,6 +39,9 @@ pub(crate) struct ClusterArguments {
     /// Where the first node's ports begin; the next node's are a hundred further.
     #[arg(long, default_value_t = 5050, value_parser = clap::value_parser!(u16).range(1_024..=i64::from(FIRST_PORT_MAX)))]
     first_port: u16,
+    /// Run the development build, which compiles sooner and runs slower.
+    #[arg(long)]
+    debug: bool,
 }
 
 /// What a node does, by its place in the list.
@@ -50,8 +53,7 @@ enum News {
 /// Runs a cluster until it is interrupted; an error where a node ends before that.
 pub(crate) fn run(paths: &Paths, arguments: &ClusterArguments) -> Result<bool> {
     crate::install(&arguments.install, setup::for_cluster)?;
-    let build = ["build", "--release", "--package", "crowdlink-server"];
-    job::must(&mut paths.cargo(&build), BUILD_LIMIT)?;
+    let program = build(paths, arguments.debug)?;
     let postgres = Postgres::start()?;
     let nats = Nats::start()?;
     let folder = Folder::create("cluster")?;
@@ -59,7 +61,6 @@ pub(crate) fn run(paths: &Paths, arguments: &ClusterArguments) -> Result<bool> {
         store: postgres.url(),
         bus: nats.url(),
     };
-    let program = paths.released("crowdlink");
     let mut register = Command::new(&program);
     register
         .args(plan::registration(&shared))
@@ -79,6 +80,17 @@ pub(crate) fn run(paths: &Paths, arguments: &ClusterArguments) -> Result<bool> {
         return Ok(true);
     }
     outcome.map(|()| true)
+}
+
+/// Builds the server.
+fn build(paths: &Paths, debug: bool) -> Result<PathBuf> {
+    let mut build = paths.cargo(&["build", "--package", "crowdlink-server"]);
+    if debug {
+        job::must(&mut build, BUILD_LIMIT)?;
+        return Ok(paths.built("crowdlink"));
+    }
+    job::must(build.arg("--release"), BUILD_LIMIT)?;
+    Ok(paths.released("crowdlink"))
 }
 
 /// Nodes that run; all end when this is dropped.
