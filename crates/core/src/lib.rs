@@ -24,6 +24,7 @@ mod identity;
 pub mod json_store;
 mod keys;
 mod limits;
+pub mod matches;
 pub mod matchmaking;
 mod message;
 pub mod pairing;
@@ -41,6 +42,7 @@ pub mod state;
 mod table;
 pub mod tokens;
 pub mod trivia;
+mod turns;
 mod world;
 
 pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};
