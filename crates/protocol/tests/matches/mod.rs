@@ -20,9 +20,11 @@ fn calls(song: &RawValue) -> BTreeMap<&'static str, Call<'_>> {
         ends_at_s: Some(-1),
         ..PollConfigChange::default()
     };
-    let creation = polls().into_iter().find_map(|(_, (_, call))| match call {
-        Call::Poll(PollCall::Create(creation)) => Some(creation),
-        _ => None,
+    let creation = polls().into_iter().find_map(|(_, (_, call))| {
+        if let Call::Poll(PollCall::Create(creation)) = call {
+            return Some(creation);
+        }
+        None
     });
     let broadcast = MatchCall::Broadcast {
         id: MATCH.into(),

@@ -282,3 +282,39 @@ impl MatchPump {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of<const N: usize>(versions: [(&str, u64); N]) -> BTreeMap<String, u64> {
+        let versions = versions.into_iter();
+        versions
+            .map(|(channel, version)| (channel.to_owned(), version))
+            .collect()
+    }
+
+    #[test]
+    fn votes_that_were_read_late_behind_newer_ones_of_another_channel_are_news() {
+        let mut votes = Votes::default();
+        assert_eq!(votes.see(&of([("1", 0), ("2", 0)])), 0);
+        // Channel 1 was read before its vote 9.
+        assert_eq!(votes.see(&of([("1", 0), ("2", 10)])), 1);
+        assert_eq!(votes.see(&of([("1", 9), ("2", 10)])), 2);
+        assert_eq!(votes.see(&of([("1", 9), ("2", 10)])), 2);
+        // A channel that leaves is none, one that joins without votes neither.
+        assert_eq!(votes.see(&of([("2", 10), ("3", 0)])), 2);
+        assert_eq!(votes.see(&of([("2", 10), ("3", 4)])), 3);
+    }
+
+    #[test]
+    fn after_lost_word_only_newer_votes_are_news() {
+        let mut votes = Votes {
+            since: 7,
+            number: 7,
+            ..Votes::default()
+        };
+        assert_eq!(votes.see(&of([("1", 7), ("2", 3)])), 7);
+        assert_eq!(votes.see(&of([("1", 7), ("2", 8)])), 8);
+    }
+}

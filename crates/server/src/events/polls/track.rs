@@ -92,11 +92,20 @@ impl Side {
     }
 }
 
+/// Who asks a poll.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Of {
+    /// A channel, or the extension.
+    #[default]
+    Channel,
+    /// A match: games hear of it alone, and not before votes came (`spec 2.10`).
+    Match,
+}
+
 /// One poll, as far as it was told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Track {
-    /// Whether a match asks it: of that games hear alone, and not before votes came (`spec 2.10`).
-    of_match: bool,
+    of: Of,
     games: Side,
     viewers: Side,
     /// Whether it began or ended, and games have not heard of it.
@@ -158,7 +167,7 @@ impl Track {
 
     /// The same for the poll of a match.
     pub(super) const fn of_match(mut self) -> Self {
-        self.of_match = true;
+        self.of = Of::Match;
         self
     }
 
@@ -195,7 +204,7 @@ impl Track {
 
     fn expect_votes(&mut self, now: Now, rhythm: &PollRhythm) {
         self.games.voted = true;
-        if self.of_match {
+        if self.of == Of::Match {
             return;
         }
         if !self.viewers.voted {
@@ -247,7 +256,7 @@ impl Track {
             let sees = side.sees(seen);
             sees.status == PollStatus::Expired && side.told.as_ref() != Some(&sees)
         };
-        is_news(&self.games) || (!self.of_match && is_news(&self.viewers))
+        is_news(&self.games) || (self.of == Of::Channel && is_news(&self.viewers))
     }
 
     /// What is to be told of a poll that was read; counts as told.
@@ -284,7 +293,7 @@ impl Track {
         };
         let wanted = match sees.status {
             PollStatus::Pending => false,
-            PollStatus::Active => (turned && !self.of_match) || side.has_votes(seen),
+            PollStatus::Active => (turned && self.of == Of::Channel) || side.has_votes(seen),
             PollStatus::Expired => turned,
         };
         if another_life {
@@ -307,7 +316,7 @@ impl Track {
     }
 
     fn tell_viewers(&mut self, seen: Seen<'_>, now: Now, rhythm: &PollRhythm) -> (bool, bool) {
-        if self.of_match {
+        if self.of == Of::Match {
             self.changed = false;
             return (false, false);
         }
