@@ -1,44 +1,23 @@
-//! A game's connection, as small as it can be: a socket, a handshake, one request.
+//! A game's connection: a socket and one request.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
-use socket2::{Domain, Socket, Type};
 
 use crate::server::CLIENT_ID;
-
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Longest answer, in bytes.
-const ANSWER_BYTES_MAX: usize = 16 * 1_024;
-/// Connections from one address; the next come from the next one of 127.0.0.0/8.
-const PER_ADDRESS: usize = 100;
+use crate::socket;
 
 /// Connects as number `index`, authenticates with a token, and waits for the answer.
 pub(crate) fn connect(to: SocketAddr, index: usize, token: &str) -> Result<TcpStream> {
-    let from = address(index / PER_ADDRESS)?;
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((from, 0)).into())?;
-    socket.connect_timeout(&to.into(), PATIENCE)?;
-    let mut stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_nodelay(true)?;
-    let request = format!(
-        "GET /0.0.1/{CLIENT_ID} HTTP/1.1\r\nHost: {to}\r\nUpgrade: websocket\r\n\
-         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes())?;
-    let head = read_head(&mut stream)?;
-    anyhow::ensure!(head.starts_with("HTTP/1.1 101 "), "refused: {head}");
+    let mut stream = socket::connect(to, index)?;
+    socket::upgrade(&mut stream, &format!("/0.0.1/{CLIENT_ID}"))?;
     let authenticate = json!({
         "action": "authenticate", "params": { "request_id": 1 }, "data": { "jwt": token },
     });
-    stream.write_all(&text_frame(&authenticate.to_string())?)?;
-    let answer: Value = serde_json::from_slice(&read_frame(&mut stream)?)?;
+    stream.write_all(&socket::text_frame(authenticate.to_string().as_bytes())?)?;
+    let answer: Value = serde_json::from_slice(&socket::read_frame(&mut stream)?)?;
     anyhow::ensure!(
         answer
             .pointer("/data/twitch_id")
@@ -46,57 +25,4 @@ pub(crate) fn connect(to: SocketAddr, index: usize, token: &str) -> Result<TcpSt
         "not authenticated: {answer}"
     );
     Ok(stream)
-}
-
-/// 127.0.1.0, 127.0.1.1, and so on.
-fn address(number: usize) -> Result<Ipv4Addr> {
-    let [_, _, high, low] = u32::try_from(number)?.to_be_bytes();
-    Ok(Ipv4Addr::new(127, 0, high.saturating_add(1), low))
-}
-
-fn read_head(stream: &mut TcpStream) -> Result<String> {
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        anyhow::ensure!(head.len() < ANSWER_BYTES_MAX, "the head has no end");
-        stream
-            .read_exact(&mut byte)
-            .context("no answer to the handshake")?;
-        head.extend(byte);
-    }
-    Ok(String::from_utf8_lossy(&head).into_owned())
-}
-
-/// A masked text frame; its mask is zero.
-fn text_frame(text: &str) -> Result<Vec<u8>> {
-    let length = u16::try_from(text.len())?;
-    let mut frame = vec![0x81];
-    if length < 126 {
-        frame.push(0x80 | u8::try_from(length)?);
-    } else {
-        frame.push(0x80 | 0x7e);
-        frame.extend(length.to_be_bytes());
-    }
-    frame.extend([0; 4]);
-    frame.extend(text.as_bytes());
-    Ok(frame)
-}
-
-fn read_frame(stream: &mut TcpStream) -> Result<Vec<u8>> {
-    let mut header = [0; 2];
-    stream
-        .read_exact(&mut header)
-        .context("no answer to authenticate")?;
-    let [first, short] = header;
-    anyhow::ensure!(first == 0x81, "not a text frame: {first:#x}");
-    let length = if short == 126 {
-        let mut long = [0; 2];
-        stream.read_exact(&mut long)?;
-        usize::from(u16::from_be_bytes(long))
-    } else {
-        usize::from(short)
-    };
-    anyhow::ensure!(length < ANSWER_BYTES_MAX, "an answer of {length} bytes");
-    let mut payload = vec![0; length];
-    stream.read_exact(&mut payload)?;
-    Ok(payload)
 }

@@ -7,11 +7,15 @@
 
 mod bare;
 mod core_use;
+mod fanout;
 mod game;
 mod idle;
 mod load;
+mod memory;
+mod open_files;
 mod rest;
 mod server;
+mod socket;
 mod votes;
 
 use std::path::PathBuf;
@@ -36,6 +40,8 @@ enum Measurement {
     Idle(idle::IdleArguments),
     /// Authorised requests a second on one core, as a ratio to a bare hyper server
     Rest(rest::RestArguments),
+    /// Events to thousands of viewers of one channel, beside other servers of WebSockets
+    Fanout(fanout::FanoutArguments),
     /// Durable votes a second, beside fdatasync and PocketBase
     Votes(votes::VotesArguments),
     /// The bare hyper server: answers everything with the response in a file
@@ -68,6 +74,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     );
     let measured = match &arguments.measurement {
         Measurement::Idle(idle) => idle::run(&server, idle),
+        Measurement::Fanout(fanout) => fanout::run(&server, fanout),
         Measurement::Rest(rest) => rest::run(&server, rest),
         Measurement::Votes(votes) => votes::run(&server, votes),
         Measurement::Bare { .. } => Ok(()),

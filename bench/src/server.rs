@@ -1,9 +1,8 @@
 //! A server of our own: a temporary store, free ports, ended when it is dropped.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -108,15 +107,6 @@ impl Server {
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Memory of the server that is its own or its share of what it shares, in bytes.
-    pub(crate) fn pss_bytes(&self) -> Result<u64> {
-        let path = PathBuf::from(format!("/proc/{}/smaps_rollup", self.child.id()));
-        let text = fs::read_to_string(&path).context("cannot read the server's memory")?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-        Ok(kib.context("smaps_rollup has no Pss")? * 1_024)
     }
 }
 

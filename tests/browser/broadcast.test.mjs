@@ -9,8 +9,8 @@ import { EXTENSION, startRig } from './harness.mjs';
 
 const CHANNEL = '4455004';
 const VIEWER = '778899';
-const broadcaster = { role: 'broadcaster', channel: CHANNEL, user: CHANNEL, local: true };
-const viewer = { role: 'viewer', channel: CHANNEL, user: VIEWER, local: true };
+const broadcaster = { role: 'broadcaster', channel: CHANNEL, user: CHANNEL, setUp: 'shim' };
+const viewer = { role: 'viewer', channel: CHANNEL, user: VIEWER, setUp: 'shim' };
 
 let rig;
 before(async () => {
@@ -139,7 +139,7 @@ test('the shim names the extension for renewals and adds the calls of the guides
 });
 
 test('the calls of the guides can be had alone, after the library', async (t) => {
-  const page = await rig.open(t, { ...broadcaster, local: false });
+  const page = await rig.open(t, { ...broadcaster, setUp: 'bare' });
   assert.equal(await page.evaluate(() => typeof window.sdk.getAuthPin), 'undefined');
   await page.addScriptTag({ url: `${rig.server.rest}/rig/medkit-extra.js` });
   const { pin } = await page.evaluate(() => window.sdk.getAuthPin());

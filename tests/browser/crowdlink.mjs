@@ -1,9 +1,15 @@
 // Starts the built server with a data folder of its own on free ports, and ends it.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+import { platformToken } from './tokens.mjs';
+
+const run = promisify(execFile);
 
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 15_000;
@@ -13,43 +19,85 @@ const LISTENERS = ['sandbox-rest', 'sandbox-gamelink', 'production-rest', 'produ
 
 /** Starts the program in CROWDLINK_BIN; resolves when all its listeners accept. */
 export async function startCrowdlink() {
-  const program = process.env.CROWDLINK_BIN;
-  if (!program) throw new Error('CROWDLINK_BIN is not set: start this as `cargo xtask browser`');
-  const data = await mkdtemp(join(tmpdir(), 'crowdlink-browser-'));
-  const flags = LISTENERS.flatMap((name) => [`--${name}`, '127.0.0.1:0']);
-  const child = spawn(program, ['--data', data, ...flags], {
-    cwd: data,
-    // Settings of whoever runs the tests are not for this server, and it refuses unknown ones.
-    env: Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !name.startsWith('CROWDLINK_')),
-    ),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const log = keepLog(child);
-  const server = new Crowdlink(child, data, log);
-  try {
-    server.addresses = await readyLine(child);
-  } catch (error) {
-    await server.stop().catch(() => {});
-    throw new Error(`the server did not start: ${error.message}\n${log.join('\n')}`);
-  }
+  const server = new Crowdlink(await mkdtemp(join(tmpdir(), 'crowdlink-browser-')));
+  await server.start();
   return server;
 }
 
+function program() {
+  const program = process.env.CROWDLINK_BIN;
+  if (!program) throw new Error('CROWDLINK_BIN is not set: start this as `cargo xtask browser`');
+  return program;
+}
+
+/** Settings of whoever runs the tests are not for this server, and it refuses unknown ones. */
+function environment() {
+  const ours = ([name]) => !name.startsWith('CROWDLINK_');
+  return Object.fromEntries(Object.entries(process.env).filter(ours));
+}
+
 class Crowdlink {
-  constructor(child, data, log) {
-    this.child = child;
+  constructor(data) {
     this.data = data;
-    this.log = log;
+    this.addresses = {};
+  }
+
+  /** Starts the program; again with the same data at the same addresses. */
+  async start() {
+    const flags = LISTENERS.flatMap((name) => [`--${name}`, this.addresses[name] ?? '127.0.0.1:0']);
+    const child = spawn(program(), ['--data', this.data, ...flags], {
+      cwd: this.data,
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child = child;
+    this.log = keepLog(child);
     this.ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }));
       child.once('error', (error) => resolve({ error }));
     });
+    try {
+      this.addresses = await readyLine(child);
+    } catch (error) {
+      await this.stop().catch(() => {});
+      throw new Error(`the server did not start: ${error.message}\n${this.log.join('\n')}`);
+    }
+  }
+
+  /** Ends the server as a power cut would. */
+  async kill() {
+    this.child.kill('SIGKILL');
+    const { signal } = await this.ended;
+    if (signal !== 'SIGKILL') throw new Error(`the server had ended before\n${this.log.join('\n')}`);
   }
 
   /** Base address of the sandbox's REST side. */
   get rest() {
     return `http://${this.addresses['sandbox-rest']}`;
+  }
+
+  /** Base address of production's REST side. */
+  get production() {
+    return `http://${this.addresses['production-rest']}`;
+  }
+
+  /**
+   * Registers an extension, as an operator does beside the running server. Resolves to its secret
+   * once the server knows it.
+   */
+  async register(extension, owner) {
+    const secret = randomBytes(32).toString('base64');
+    const flags = ['--client-id', extension, '--owner', owner, '--secret', secret];
+    await run(program(), ['extension', 'add', ...flags, '--data', this.data], { env: environment() });
+    const authorization = `${extension} ${platformToken(secret, { role: 'viewer', channel: owner, user: owner })}`;
+    const late = AbortSignal.timeout(START_MS_MAX);
+    let known = false;
+    while (!known) {
+      const who = await fetch(`${this.production}/v1/e/user_info`, { headers: { authorization }, signal: late });
+      known = who.ok;
+      await who.arrayBuffer();
+    }
+    return secret;
   }
 
   /** Where a game of this extension connects. */

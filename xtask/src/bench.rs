@@ -34,14 +34,20 @@ pub(crate) fn run(paths: &Paths, arguments: &BenchArguments) -> Result<bool> {
     let program = paths.released("bench");
     let mut command = paths.command(&program.to_string_lossy());
     command.args(&arguments.measurement);
-    if arguments
-        .measurement
-        .first()
-        .is_some_and(|name| name == "votes")
-    {
-        setup::for_bench(paths)?;
-        let peer = paths.peers().join("bin").join("pocketbase");
-        command.arg("--pocketbase").arg(peer);
+    match arguments.measurement.first().map(String::as_str) {
+        Some("votes") => {
+            setup::for_bench(paths)?;
+            let peer = paths.peers().join("bin").join("pocketbase");
+            command.arg("--pocketbase").arg(peer);
+        }
+        Some("fanout") => {
+            setup::for_bench(paths)?;
+            setup::for_fanout(paths)?;
+            let nats = paths.peers().join("bin").join("nats-server");
+            command.arg("--nats").arg(nats);
+            command.arg("--node-peers").arg(paths.node_peers());
+        }
+        _ => {}
     }
     Ok(job::run(&mut command, MEASUREMENT_LIMIT)?.success())
 }

@@ -57,6 +57,11 @@ impl Paths {
         self.root.join("tests").join("browser")
     }
 
+    /// The servers in JavaScript that ours is measured beside.
+    pub(crate) fn node_peers(&self) -> PathBuf {
+        self.root.join("bench").join("peers")
+    }
+
     /// A program built with the development profile.
     pub(crate) fn built(&self, name: &str) -> PathBuf {
         self.target.join("debug").join(name)

@@ -114,16 +114,25 @@ fn python_packages(paths: &Paths, wanted: &Path, venv: &Path, what: &str) -> Res
 /// The browser, its driver and the page library under test.
 pub(crate) fn for_browser(paths: &Paths) -> Result<()> {
     packages(&[CHROMIUM])?;
+    node_packages(paths, &paths.browser(), "the browser suite's packages")
+}
+
+/// The servers in JavaScript that ours is measured beside.
+pub(crate) fn for_fanout(paths: &Paths) -> Result<()> {
+    node_packages(paths, &paths.node_peers(), "the peers in JavaScript")
+}
+
+fn node_packages(paths: &Paths, folder: &Path, what: &str) -> Result<()> {
     require_node()?;
-    let wanted = paths.browser().join("package-lock.json");
-    let stamp = paths.browser().join("node_modules").join(".installed");
+    let wanted = folder.join("package-lock.json");
+    let stamp = folder.join("node_modules").join(".installed");
     if same(&wanted, &stamp) {
         return Ok(());
     }
-    println!("installing the browser suite's packages");
+    println!("installing {what}");
     let mut install = paths.command("npm");
     install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    job::must(install.current_dir(paths.browser()), BUILD_LIMIT)?;
+    job::must(install.current_dir(folder), BUILD_LIMIT)?;
     stamped(&wanted, &stamp)
 }
 
@@ -207,12 +216,12 @@ fn python_makes_environments() -> bool {
 
 fn require_node() -> Result<()> {
     let version = job::ask(Command::new("node").arg("--version").stderr(Stdio::null()))
-        .with_context(|| format!("the browser suite needs node {NODE_MAJOR_MIN} or later"))?;
+        .with_context(|| format!("node {NODE_MAJOR_MIN} or later is needed"))?;
     if node_major(&version).is_some_and(|major| major >= NODE_MAJOR_MIN) {
         return Ok(());
     }
     bail!(
-        "the browser suite needs node {NODE_MAJOR_MIN} or later, here is {}",
+        "node {NODE_MAJOR_MIN} or later is needed, here is {}",
         version.trim()
     )
 }

@@ -36,27 +36,33 @@ pub trait Bus: fmt::Debug + Send + Sync + 'static {
 
 /// A subscriber's end.
 #[derive(Debug)]
-pub struct Subscription(broadcast::Receiver<Message>);
+pub struct Subscription(broadcast::Receiver<Delivery>);
 
 impl Subscription {
     /// The next delivery; `None` when the bus is gone.
     pub async fn next(&mut self) -> Option<Delivery> {
         match self.0.recv().await {
-            Ok(message) => Some(Delivery::Message(message)),
+            Ok(delivery) => Some(delivery),
             Err(broadcast::error::RecvError::Lagged(_)) => Some(Delivery::Lost),
             Err(broadcast::error::RecvError::Closed) => None,
         }
     }
 }
 
-/// The bus of a server that is alone.
+/// The bus of a server that is alone; inside a networked bus, its end within the node.
 #[derive(Debug)]
-pub struct LocalBus(broadcast::Sender<Message>);
+pub struct LocalBus(broadcast::Sender<Delivery>);
 
 impl LocalBus {
     /// An empty bus.
     pub fn new() -> Self {
         Self(broadcast::Sender::new(BACKLOG_MESSAGES_MAX))
+    }
+
+    /// Tells every subscriber that messages are gone: for a bus that rests on this one and saw a gap.
+    pub fn lose(&self) {
+        // Fails only where nobody listens.
+        let _ = self.0.send(Delivery::Lost);
     }
 }
 
@@ -69,7 +75,7 @@ impl Default for LocalBus {
 impl Bus for LocalBus {
     fn publish(&self, message: Message) {
         // Fails only where nobody listens.
-        let _ = self.0.send(message);
+        let _ = self.0.send(Delivery::Message(message));
     }
 
     fn subscribe(&self) -> Subscription {
@@ -99,6 +105,8 @@ mod tests {
             subscription.next().await,
             Some(Delivery::Message(message(2)))
         );
+        bus.lose();
+        assert_eq!(subscription.next().await, Some(Delivery::Lost));
         for n in 0..=BACKLOG_MESSAGES_MAX {
             bus.publish(message(n));
         }

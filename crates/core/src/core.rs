@@ -53,6 +53,8 @@ pub struct CoreOptions {
     pub limits: Limits,
     /// Whether the sandbox registers client ids that it does not know: for development.
     pub auto_register: bool,
+    /// Whether the sandbox signs receipts for pages that run with no platform (`spec 4.4`).
+    pub sign_receipts: bool,
     /// The number of this node among those of a cluster. Nodes of one number are right all the
     /// same, and in each other's way.
     pub node: u32,
@@ -65,6 +67,7 @@ pub struct Core {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) limits: Limits,
     auto_register: bool,
+    pub(crate) signs_receipts: bool,
     registry: RwLock<Arc<Registry>>,
     pub(crate) verdicts: Verdicts,
     pub(crate) revocations: Revocations,
@@ -160,6 +163,7 @@ impl Core {
             lifetimes: options.lifetimes,
             limits: options.limits,
             auto_register: options.auto_register,
+            signs_receipts: options.sign_receipts,
             registry: RwLock::new(Arc::new(registry)),
             verdicts: Verdicts::new(),
             revocations: Revocations::default(),

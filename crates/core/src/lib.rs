@@ -35,6 +35,7 @@ mod random;
 pub mod rank;
 mod rate;
 pub mod registry;
+pub mod rig;
 mod runs;
 mod secret;
 mod shared;

@@ -69,6 +69,8 @@ pub struct AuthtokenBody {
     pub user_ids: Value,
     /// The role.
     pub role: Value,
+    /// Whether a viewer keeps the user id from the extension, as the platform's claim says it.
+    pub is_unlinked: Value,
 }
 
 /// The ids in a value that may be a text, a number, a list of these, or one text with commas.

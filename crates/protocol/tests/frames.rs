@@ -20,6 +20,7 @@ use crowdlink_protocol::{
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+mod documents;
 mod matches;
 mod played;
 
@@ -210,7 +211,7 @@ fn the_decoder_reads_every_request() {
     ]);
     expected.extend(polls());
     let mut frames = frames("request");
-    frames.retain(|name, _| !played::is(name) && !matches::is(name));
+    frames.retain(|name, _| !played::is(name) && !documents::is(name) && !matches::is(name));
     assert!(frames.keys().eq(expected.keys()), "{:?}", frames.keys());
     for (name, frame) in &frames {
         let request = Request::parse(frame).unwrap();
@@ -236,7 +237,7 @@ fn meta(frame: &Value) -> Meta<'_> {
 #[test]
 fn the_encoder_writes_every_answer_to_the_byte() {
     let frames = frames("answer");
-    assert_eq!(frames.len(), 42);
+    assert_eq!(frames.len(), 53);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let encoded = encode_data(meta(&frame), &frame["data"]).unwrap();

@@ -8,6 +8,11 @@ use crowdlink_server::cli::{Cli, Command};
 use crowdlink_server::settings::{self, Settings, Sources};
 use crowdlink_server::{commands, logging};
 
+/// Many small things that come and go, on several threads: that is what it is made for.
+/// `docs/performance.md` tells what it is worth.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Bad usage, as in clap: an unknown flag and an unknown setting end alike.
 const USAGE: u8 = 2;
 

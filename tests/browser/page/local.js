@@ -1,6 +1,6 @@
-// Loads the shim of the server where the test asks for it: before the library, as a page does that
-// runs with no platform.
+// Loads the script of the server that the test asks for, before the library, as a page does that
+// runs with no platform: the shim, or the helper.
 {
-  const { server, local } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
-  if (local) document.write(`<script src="${server}/rig/medkit-local.js"></` + 'script>');
+  const { script } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+  if (script) document.write(`<script src="${script}"></` + 'script>');
 }

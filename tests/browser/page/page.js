@@ -2,14 +2,20 @@
 // the library reads the query string itself and would lose its server's address to it.
 const who = JSON.parse(decodeURIComponent(location.hash.slice(1)));
 const muxy = window.Muxy.default;
-muxy.debug(
-  new muxy.DebuggingOptions()
-    .url(who.server)
-    .channelID(who.channel)
-    .userID(who.user)
-    .role(who.role),
-);
-muxy.setup({ clientID: who.extension, quiet: true });
+const options = new muxy.DebuggingOptions()
+  .channelID(who.channel)
+  .userID(who.user)
+  .role(who.role);
+if (who.server) options.url(who.server);
+muxy.debug(options);
+// What pages offered for sale before there were products: the library reads it, nothing sets it.
+muxy.SKUs = ['hat'];
+muxy.setup({
+  clientID: who.extension,
+  quiet: true,
+  transactionsEnabled: true,
+  uaString: who.analytics && 'UA-1-1',
+});
 const sdk = new muxy.SDK();
 window.sdk = sdk;
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crowdlink_protocol::{Claims, ClientId, Role, Stage};
 use quick_cache::sync::Cache;
+use serde_json::{Map, Value};
 
 use super::mint::mint;
 use crate::core::Core;
@@ -40,6 +41,8 @@ pub struct AuthtokenRequest {
     pub user_ids: Vec<String>,
     /// The role.
     pub role: Role,
+    /// Whether viewers keep their user ids from the extension (`spec 4.4`). Other roles have one.
+    pub unlinked: bool,
     /// Who asks.
     pub address: IpAddr,
 }
@@ -73,13 +76,20 @@ pub async fn authtoken(
         "" => "all",
         channel_id => channel_id,
     };
+    let is_viewer = matches!(request.role, Role::Viewer | Role::Moderator);
     let token = |user_id: Option<&str>| {
         let anonymous = || format!("A{}", hex(&random::bytes::<10>(&*core.world.random)));
+        let unlinked = request.unlinked && user_id.is_some() && is_viewer;
+        let mut other = Map::new();
+        if unlinked {
+            other.insert("is_unlinked".to_owned(), Value::Bool(true));
+        }
         let claims = Claims {
             channel_id: Some(channel_id.to_owned()),
-            user_id: user_id.map(str::to_owned),
+            user_id: user_id.filter(|_| !unlinked).map(str::to_owned),
             opaque_user_id: Some(user_id.map_or_else(anonymous, |id| format!("U{id}"))),
             role: Some(request.role),
+            other,
             ..Claims::default()
         };
         mint(core, stage, &client_id, core.lifetimes.authtoken_ms, claims)

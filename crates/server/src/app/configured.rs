@@ -71,6 +71,7 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             ..Limits::default()
         },
         auto_register,
+        sign_receipts: auto_register || settings.rig.receipts,
         ..CoreOptions::default()
     }
 }

@@ -39,6 +39,11 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
             limits: configured::game_limits(settings),
         }))
     };
+    let production_port = bound
+        .iter()
+        .find(|bound| bound.name == EdgeName::ProductionRest)
+        .and_then(|bound| bound.listener.local_addr().ok())
+        .map(|address| address.port());
     let viewers = |stage| {
         viewer::router(Arc::new(ViewerEdge {
             core: Arc::clone(&app.core),
@@ -48,6 +53,7 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
             per_address: Arc::clone(&per_address),
             per_extension: Arc::clone(&per_extension),
             limits: configured::viewer_limits(settings),
+            production_port,
             metrics: app.viewer_metrics.clone(),
         }))
     };

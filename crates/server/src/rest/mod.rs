@@ -19,6 +19,7 @@ mod pairing;
 mod polls;
 mod query;
 mod rank;
+mod rig;
 mod state;
 mod tokens;
 mod trivia;
@@ -84,6 +85,7 @@ pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
         .merge(rank::routes())
         .merge(codes::routes())
         .merge(trivia::routes())
+        .merge(rig::routes(edge.stage))
         .merge(games::routes())
         .with_state(edge)
         .merge(others);

@@ -70,6 +70,7 @@ fn authtoken_request(
         channel_id: one(&body.channel_id, "channel_id")?.unwrap_or_default(),
         user_ids,
         role,
+        unlinked: body.is_unlinked == Value::Bool(true),
         address,
     })
 }

@@ -22,8 +22,8 @@ pub use flags::SettingFlags;
 pub use reference::{markdown, text};
 pub use setting::{Kind, Setting};
 pub use table::{
-    Bus, Lifetimes, Limits, Listen, Log, Proxy, Rates, Settings, Shutdown, Store, TABLE, Timeouts,
-    Twitch,
+    Bus, Lifetimes, Limits, Listen, Log, Proxy, Rates, Rig, Settings, Shutdown, Store, TABLE,
+    Timeouts, Twitch,
 };
 pub use value::{Address, ConnectionUrl, ForwardedHeader};
 

@@ -143,6 +143,14 @@ table! {
         url: ConnectionUrl = ConnectionUrl::twitch(), "URL";
     }
 
+    "Rig"
+    /// What stands in for the platform (spec 4.4), in the sandbox.
+    rig: Rig {
+        /// Sign receipts for whoever asks, as `crowdlink dev` always does. They are good in
+        /// production too: not for a sandbox that the public reaches.
+        receipts: bool = false, "";
+    }
+
     "Limits"
     /// Sizes and counts. Sizes are of the minified UTF-8 JSON unless something else is said.
     limits: Limits {

@@ -41,6 +41,8 @@ pub struct ViewerEdge {
     pub per_extension: Arc<Quota<ClientId>>,
     /// Bounds.
     pub limits: ViewerLimits,
+    /// Where production's REST side listens, for the helper script; `None` where it does not.
+    pub production_port: Option<u16>,
     /// What is counted.
     pub metrics: ViewerMetrics,
 }
@@ -64,7 +66,7 @@ pub fn router(edge: Arc<ViewerEdge>) -> Router {
     if edge.stage == Stage::Sandbox {
         routes = routes
             .route("/app/{key}", any(pusher::upgrade))
-            .merge(rig::routes());
+            .merge(rig::routes(edge.production_port));
     }
     routes.with_state(edge)
 }

@@ -13,9 +13,14 @@
     const scheme = here.protocol === 'https:' ? 'wss:' : 'ws:';
     return `${scheme}//${here.host}${url.pathname}${url.search}`;
   };
+  const callClean = (closed) => Object.defineProperty(closed, 'wasClean', { value: true });
   window.WebSocket = class WebSocket extends window.WebSocket {
     constructor(address, ...rest) {
-      super(local(address), ...rest);
+      const wanted = local(address);
+      super(wanted, ...rest);
+      // The library gives WebSockets up for good once two in a row ended within minutes and not
+      // cleanly, as they do when this server is killed while it is being worked on.
+      if (wanted !== address) this.addEventListener('close', callClean);
     }
   };
 

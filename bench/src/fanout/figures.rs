@@ -1,0 +1,72 @@
+//! What is measured, its medians, and how it is shown.
+
+use std::fmt;
+
+use anyhow::{Context as _, Result};
+
+/// What one measurement brought.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Figures {
+    /// Deliveries in a second.
+    pub(super) per_s: f64,
+    /// Deliveries in a second of the server's processor time.
+    pub(super) per_core_s: f64,
+    /// From before an event was written to when a viewer had all of it.
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    /// Processor time of the load, as a part of the time that passed.
+    pub(super) load: f64,
+}
+
+impl Figures {
+    /// The median of each figure by itself.
+    pub(super) fn median(rounds: &[Self]) -> Result<Self> {
+        let of = |figure: fn(&Self) -> f64| {
+            let mut sorted: Vec<f64> = rounds.iter().map(figure).collect();
+            sorted.sort_by(f64::total_cmp);
+            sorted.get(sorted.len() / 2).copied().context("no rounds")
+        };
+        Ok(Self {
+            per_s: of(|figures| figures.per_s)?,
+            per_core_s: of(|figures| figures.per_core_s)?,
+            p50_ms: of(|figures| figures.p50_ms)?,
+            p99_ms: of(|figures| figures.p99_ms)?,
+            load: of(|figures| figures.load)?,
+        })
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:>7.0}/s, {:>7.0} per core second, p50 {:>6.1} ms, p99 {:>6.1} ms, load {:>3.0}%",
+            self.per_s,
+            self.per_core_s,
+            self.p50_ms,
+            self.p99_ms,
+            self.load * 100.0
+        )
+    }
+}
+
+/// A quantile of sorted times in microseconds, in ms.
+pub(super) fn quantile_ms(sorted_us: &[u32], percent: usize) -> Result<f64> {
+    let index = sorted_us.len() * percent / 100;
+    let us = sorted_us.get(index.min(sorted_us.len().saturating_sub(1)));
+    Ok(f64::from(*us.context("nothing was delivered")?) / 1_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_what_came() {
+        let times: Vec<u32> = (0..200).map(|ms| ms * 1_000).collect();
+        assert!((quantile_ms(&times, 50).unwrap() - 100.0).abs() < 1e-9);
+        assert!((quantile_ms(&times, 99).unwrap() - 198.0).abs() < 1e-9);
+        assert!((quantile_ms(&[1_000], 99).unwrap() - 1.0).abs() < 1e-9);
+        assert!(quantile_ms(&[], 50).is_err());
+    }
+}

@@ -1,0 +1,257 @@
+//! The servers that are measured: how each is started, and how it is spoken to.
+
+use std::fmt;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tempfile::NamedTempFile;
+
+use crate::server::{self, CLIENT_ID, Server, Wanted};
+use crate::socket;
+
+/// Looks at whether a server listens, and the pause between two.
+const LOOKS_MAX: u32 = 200;
+const LOOK: Duration = Duration::from_millis(50);
+/// Messages before the one that says that a subscription stands.
+const GREETINGS_MAX: usize = 8;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Crowdlink,
+    UWebSockets,
+    Nats,
+    Ws,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Crowdlink => "crowdlink",
+            Self::UWebSockets => "uWebSockets",
+            Self::Nats => "NATS",
+            Self::Ws => "ws",
+        })
+    }
+}
+
+/// Where the programs are.
+#[derive(Clone, Debug)]
+pub(super) struct Programs {
+    pub(super) crowdlink: PathBuf,
+    pub(super) nats: PathBuf,
+    /// The folder of the servers in JavaScript.
+    pub(super) node_peers: PathBuf,
+}
+
+/// A server that runs; it ends when this is dropped.
+pub(super) struct Peer {
+    pub(super) kind: Kind,
+    pub(super) address: SocketAddr,
+    running: Running,
+}
+
+enum Running {
+    Crowdlink(Box<Server>),
+    Peer {
+        child: Child,
+        /// Kept until the server ends.
+        _settings: Option<NamedTempFile>,
+    },
+}
+
+impl Peer {
+    /// Starts one on a free port of loopback.
+    pub(super) fn start(kind: Kind, programs: &Programs) -> Result<Self> {
+        match kind {
+            Kind::Crowdlink => crowdlink(&programs.crowdlink),
+            Kind::UWebSockets => node(kind, &programs.node_peers.join("uwebsockets.cjs")),
+            Kind::Ws => node(kind, &programs.node_peers.join("ws.cjs")),
+            Kind::Nats => nats(&programs.nats),
+        }
+    }
+
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        match &self.running {
+            Running::Crowdlink(server) => server.id(),
+            Running::Peer { child, .. } => child.id(),
+        }
+    }
+
+    fn token(&self) -> Result<&str> {
+        match &self.running {
+            Running::Crowdlink(server) => Ok(server.tokens.first().context("no token")?),
+            Running::Peer { .. } => anyhow::bail!("a peer has no tokens"),
+        }
+    }
+
+    /// A viewer that hears every event, as connection number `index`.
+    pub(super) fn subscribe(&self, index: usize) -> Result<TcpStream> {
+        let stream = socket::connect(self.address, index)?;
+        self.listen(stream)
+    }
+
+    /// Makes a viewer of a connection.
+    pub(super) fn listen(&self, mut stream: TcpStream) -> Result<TcpStream> {
+        let (path, said, answer) = match self.kind {
+            Kind::Crowdlink => {
+                let token = self.token()?;
+                let said = format!("{{\"authorization\":\"{CLIENT_ID} {token}\"}}");
+                ("/v1/viewer", said, "{\"ok\":true}")
+            }
+            Kind::UWebSockets | Kind::Ws => ("/", "subscribe".to_owned(), "subscribed"),
+            Kind::Nats => (
+                "/",
+                format!("{NATS_CONNECT}SUB viewers 1\r\nPING\r\n"),
+                "PONG",
+            ),
+        };
+        socket::upgrade(&mut stream, path)?;
+        stream.write_all(&socket::text_frame(said.as_bytes())?)?;
+        for _ in 0..GREETINGS_MAX {
+            let heard = socket::read_frame(&mut stream)?;
+            if String::from_utf8_lossy(&heard).contains(answer) {
+                return Ok(stream);
+            }
+        }
+        anyhow::bail!("{}: no subscription", self.kind)
+    }
+
+    /// A connection to publish over, as number `index`.
+    pub(super) fn publisher(&self, index: usize) -> Result<TcpStream> {
+        let mut stream = socket::connect(self.address, index)?;
+        match self.kind {
+            Kind::Crowdlink => {}
+            Kind::UWebSockets | Kind::Ws => socket::upgrade(&mut stream, "/")?,
+            Kind::Nats => {
+                socket::upgrade(&mut stream, "/")?;
+                stream.write_all(&socket::text_frame(NATS_CONNECT.as_bytes())?)?;
+            }
+        }
+        Ok(stream)
+    }
+
+    /// What a publisher writes for an event with this text.
+    pub(super) fn event(&self, text: &str) -> Result<Vec<u8>> {
+        match self.kind {
+            Kind::Crowdlink => self.broadcast("broadcast", text),
+            Kind::UWebSockets | Kind::Ws => socket::text_frame(text.as_bytes()),
+            Kind::Nats => {
+                let length = text.len();
+                socket::text_frame(format!("PUB viewers {length}\r\n{text}\r\n").as_bytes())
+            }
+        }
+    }
+
+    /// A request of ours that broadcasts a text to a target.
+    pub(super) fn broadcast(&self, target: &str, text: &str) -> Result<Vec<u8>> {
+        let body = format!(r#"{{"target":"{target}","event":"tick","data":"{text}"}}"#);
+        let request = format!(
+            "POST /v1/e/broadcast HTTP/1.1\r\nhost: {}\r\nauthorization: {CLIENT_ID} {}\r\n\
+             content-length: {}\r\n\r\n{body}",
+            self.address,
+            self.token()?,
+            body.len()
+        );
+        Ok(request.into_bytes())
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if let Running::Peer { child, .. } = &mut self.running {
+            server::end(child);
+        }
+    }
+}
+
+const NATS_CONNECT: &str =
+    "CONNECT {\"verbose\":false,\"pedantic\":false,\"protocol\":1,\"echo\":false}\r\n";
+
+fn crowdlink(program: &Path) -> Result<Peer> {
+    let wanted = Wanted {
+        edge: "sandbox-rest",
+        tokens: 1,
+        secret: None,
+        flags: &[
+            "--log-level=warn",
+            "--limits-connections-per-address-max=100000",
+            "--rates-rest-requests-per-s-max=1000000",
+            "--rates-rest-requests-burst-max=1000000",
+            // Publishers may have nothing to say for a while.
+            "--timeouts-request-head-ms-max=600000",
+            // The load does not answer pings.
+            "--timeouts-socket-ping-ms=1800000",
+            "--timeouts-socket-silence-ms-max=3600000",
+        ],
+    };
+    let server = Server::start(program, &wanted)?;
+    Ok(Peer {
+        kind: Kind::Crowdlink,
+        address: server.address,
+        running: Running::Crowdlink(Box::new(server)),
+    })
+}
+
+fn node(kind: Kind, script: &Path) -> Result<Peer> {
+    let mut child = Command::new("node")
+        .arg(script)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("node does not start")?;
+    match server::ready(&mut child, "peer") {
+        Ok(address) => Ok(Peer {
+            kind,
+            address,
+            running: Running::Peer {
+                child,
+                _settings: None,
+            },
+        }),
+        Err(error) => {
+            server::end(&mut child);
+            Err(error)
+        }
+    }
+}
+
+fn nats(program: &Path) -> Result<Peer> {
+    // It tells nobody which port it got, so it is told a free one.
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let mut settings = NamedTempFile::new()?;
+    write!(
+        settings,
+        "listen: \"127.0.0.1:-1\"\nping_interval: \"1h\"\n\
+         websocket {{ listen: \"{address}\", no_tls: true, compression: false }}\n"
+    )?;
+    let child = Command::new(program)
+        .arg("--config")
+        .arg(settings.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("nats-server does not start")?;
+    let peer = Peer {
+        kind: Kind::Nats,
+        address,
+        running: Running::Peer {
+            child,
+            _settings: Some(settings),
+        },
+    };
+    for _ in 0..LOOKS_MAX {
+        if TcpStream::connect(address).is_ok() {
+            return Ok(peer);
+        }
+        sleep(LOOK);
+    }
+    anyhow::bail!("nats-server does not listen")
+}
