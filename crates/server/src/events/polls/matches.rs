@@ -20,6 +20,8 @@ use crate::live::{Frame, Live};
 
 /// Matches watched before the first look for those that nobody hears of any more.
 const WATCHED_MIN: usize = 256;
+/// Channels of one poll whose votes are known; beyond, those that left the match are forgotten.
+const CHANNELS_KNOWN_MAX: usize = 1_024;
 
 /// Where the games of a match hear of its polls. No part can hold a line break.
 pub fn match_polls_topic(place: &MatchPlace) -> String {
@@ -75,6 +77,10 @@ impl Votes {
             .any(|(channel, version)| *version > known(channel))
         {
             self.number += 1;
+        }
+        if self.versions.len() + versions.len() > CHANNELS_KNOWN_MAX {
+            self.versions
+                .retain(|channel, _| versions.contains_key(channel));
         }
         for (channel, version) in versions {
             self.versions.insert(channel.clone(), *version);
@@ -305,6 +311,21 @@ mod tests {
         // A channel that leaves is none, one that joins without votes neither.
         assert_eq!(votes.see(&of([("2", 10), ("3", 0)])), 2);
         assert_eq!(votes.see(&of([("2", 10), ("3", 4)])), 3);
+    }
+
+    #[test]
+    fn channels_that_come_and_go_for_ever_are_forgotten() {
+        let mut votes = Votes::default();
+        let one = |channel: usize| BTreeMap::from([(channel.to_string(), 1)]);
+        for channel in 0..CHANNELS_KNOWN_MAX {
+            votes.see(&one(channel));
+        }
+        // Who comes back without a vote is no news.
+        assert_eq!(votes.versions.len(), CHANNELS_KNOWN_MAX);
+        let number = votes.number;
+        assert_eq!(votes.see(&one(0)), number);
+        assert_eq!(votes.versions.len(), 1);
+        assert_eq!(votes.see(&one(1)), number + 1);
     }
 
     #[test]
