@@ -262,7 +262,7 @@ fn the_encoder_writes_every_error_to_the_byte() {
 #[test]
 fn the_encoder_writes_every_event_to_the_byte() {
     let frames = frames("event");
-    assert_eq!(frames.len(), 10);
+    assert_eq!(frames.len(), 12);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let meta = meta(&frame);

@@ -165,9 +165,11 @@ impl Track {
         track
     }
 
-    /// The same for the poll of a match.
+    /// The same for the poll of a match. Its viewers wait for nothing: of them each channel's own
+    /// track takes care.
     pub(super) const fn of_match(mut self) -> Self {
         self.of = Of::Match;
+        self.viewers.voted = false;
         self
     }
 
