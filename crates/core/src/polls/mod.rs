@@ -35,7 +35,7 @@ pub use manage::{CreatePoll, configure, create, delete, modify, reconfigure};
 pub(crate) use news::TOPIC;
 pub use news::{PollEvent, PollNews};
 pub(crate) use of_match::{Mark, MatchChange, Pattern, Share};
-pub use place::{DEFAULT_ID, PollPlace};
+pub use place::PollPlace;
 pub use read::{PollSnapshot, PollTimes, config, report, settled, snapshot, times_of, votes};
 pub use vote::{Voted, vote};
 

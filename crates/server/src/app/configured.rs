@@ -1,11 +1,15 @@
 //! Settings, as the parts of the server want them.
 
-use crowdlink_core::{CoreOptions, Lifetimes, Limits, Rate};
+use std::sync::Arc;
 
-use crate::events::PollRhythm;
+use crowdlink_core::{Core, CoreOptions, Lifetimes, Limits, Rate};
+
+use crate::events::{PollRhythm, ViewerMetrics};
 use crate::gamelink::GameLimits;
 use crate::live::{LiveLimits, RequestRate};
+use crate::ops::Metrics;
 use crate::settings::Settings;
+use crate::twitch::{PlatformOptions, PlatformWay};
 use crate::viewer::ViewerLimits;
 
 /// What core wants of the settings.
@@ -126,4 +130,22 @@ pub(super) fn poll_rhythm(settings: &Settings) -> PollRhythm {
         viewers_ms_min: rates.vote_update_ms_min,
         viewers_first_ms_max: rates.vote_update_first_ms_max,
     }
+}
+
+/// The way out through the platform, where the settings want it.
+pub(super) fn platform(
+    settings: &Settings,
+    core: &Arc<Core>,
+    metrics: &Metrics,
+    viewers: &ViewerMetrics,
+) -> anyhow::Result<Option<Arc<PlatformWay>>> {
+    if !settings.twitch.pubsub {
+        return Ok(None);
+    }
+    let options = PlatformOptions {
+        url: settings.twitch.url.expose(),
+        messages_per_min_max: settings.rates.platform_messages_per_min_max,
+    };
+    let way = PlatformWay::new(core, options, metrics, viewers.clone())?;
+    Ok(Some(Arc::new(way)))
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use crowdlink_core::LocalBus;
 use crowdlink_store::{Clock, SystemClock};
 
 use tokio::task::JoinHandle;
@@ -35,6 +36,7 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
         store: store.clone(),
         clock: Arc::clone(&clock),
         random: system_random()?,
+        bus: Arc::new(LocalBus::new()),
     };
     let door = Door::open(&settings.store.data, &bound);
     let app = App::new(settings, foundation, dev).await?;

@@ -235,7 +235,7 @@ impl Pump {
             id: &id,
             value: &value,
         };
-        self.tell(audience, &name, &data, Kind::Stream);
+        self.tell(audience, &name, &data, Kind::Step);
     }
 
     fn tell_trivia(&self, changed: TriviaChanged) {
