@@ -117,9 +117,12 @@ proptest! {
         // All begin at once: what is told when a start is moved has no votes to show.
         let steps: Vec<_> = steps
             .into_iter()
-            .map(|step| match step {
-                Step::Create(_, end, fresh) => Step::Create(-1, end, fresh),
-                step => step,
+            .map(|step| {
+                if let Step::Create(_, end, fresh) = step {
+                    Step::Create(-1, end, fresh)
+                } else {
+                    step
+                }
             })
             .collect();
         let ended = play(&mut sim, &steps);
