@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crowdlink_protocol::PollStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -16,9 +17,9 @@ use crate::stream::EventStream;
 use crate::topic::Topic;
 
 /// Votes of one channel, or of all channels of a match.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct MatchResults {
-    /// Votes of each option, 32 entries.
+    /// Votes of the options 0 to 31, in their order.
     #[serde(default, deserialize_with = "or_default")]
     pub results: Vec<i64>,
     /// Deviation of the values voted for.
@@ -30,12 +31,11 @@ pub struct MatchResults {
     /// Their sum.
     #[serde(default, deserialize_with = "or_default")]
     pub sum: f64,
-    /// Votes in all.
+    /// Votes in all, also of values that are no option.
     #[serde(default, deserialize_with = "or_default")]
     pub count: i64,
-    /// `active` or `expired`.
-    #[serde(default, deserialize_with = "or_default")]
-    pub status: String,
+    /// How far the poll is there. A channel's broadcaster may end it in that channel alone.
+    pub status: PollStatus,
 }
 
 /// News of a poll in a match.
@@ -45,8 +45,7 @@ pub struct MatchPollReport {
     pub match_id: String,
     /// The poll.
     pub poll_id: String,
-    /// All channels together.
-    #[serde(default, deserialize_with = "or_default")]
+    /// All channels together. Its status is the poll's: told as expired once.
     pub overall: MatchResults,
     /// Each channel of the match, by its id.
     #[serde(default, deserialize_with = "or_default")]
@@ -114,7 +113,8 @@ impl Match<'_> {
             .await
     }
 
-    /// Creates a poll in every channel.
+    /// Creates a poll in every channel, or gives one that the match asks another question; its votes
+    /// stay, unless it is [`fresh`](Poll::fresh). A channel's own poll of that id is replaced.
     pub async fn create_poll(&self, poll: &Poll) -> Result<(), Error> {
         let data = json!({ "id": self.id, "poll": poll });
         self.game
@@ -122,7 +122,7 @@ impl Match<'_> {
             .await
     }
 
-    /// Changes how a poll runs.
+    /// Changes how a poll runs, in every channel. 404 where the match asks none of that id.
     pub async fn reconfigure_poll(&self, poll_id: &str, config: &PollConfig) -> Result<(), Error> {
         let data = json!({ "id": self.id, "poll_id": poll_id, "config": config });
         self.game
@@ -130,7 +130,16 @@ impl Match<'_> {
             .await
     }
 
-    /// Deletes a poll.
+    /// Ends a poll now, in every channel.
+    pub async fn end_poll(&self, poll_id: &str) -> Result<(), Error> {
+        let config = PollConfig::new().ends_at_s(-1);
+        let data = json!({ "id": self.id, "poll_id": poll_id, "config": config });
+        self.game
+            .order("reconfigure", "match_poll", &data, Repeat::Always)
+            .await
+    }
+
+    /// Deletes a poll with its votes in every channel; also where there is none.
     pub async fn delete_poll(&self, poll_id: &str) -> Result<(), Error> {
         let data = json!({ "id": self.id, "poll_id": poll_id });
         self.game

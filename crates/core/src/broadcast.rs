@@ -1,6 +1,7 @@
 //! Broadcasts: events that a broadcaster, a game or the extension's own server sends to viewers
 //! (`spec 2.7`, `spec 3.11`, `spec 4.1`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use bytes::Bytes;
@@ -170,6 +171,38 @@ pub async fn by_game(
     outgoing: Outgoing<'_>,
 ) -> Result<(), Error> {
     let channel = caller.writable_channel(None)?;
+    check_data(core, outgoing)?;
+    let targets = match ids {
+        None => vec![Target::Broadcast],
+        Some(ids) => whispers(ids)?,
+    };
+    publish(core, caller, Some(channel), targets, outgoing).await
+}
+
+/// By a game, to the viewers of the channels of its match (`spec 2.10`). The caller is found to be
+/// its owner.
+pub(crate) fn by_match(
+    core: &Core,
+    caller: &Caller,
+    channels: &BTreeSet<String>,
+    outgoing: Outgoing<'_>,
+) -> Result<(), Error> {
+    check_data(core, outgoing)?;
+    let messages = encoded(core, caller, outgoing)?;
+    channels.iter().try_for_each(|channel| {
+        let broadcast = Broadcast {
+            stage: caller.stage,
+            client_id: caller.client_id().clone(),
+            channel: Some(channel.clone()),
+            targets: vec![Target::Broadcast],
+            messages: messages.clone(),
+        };
+        send(core, &broadcast)
+    })
+}
+
+/// Refuses data of a game beyond its bound.
+fn check_data(core: &Core, outgoing: Outgoing<'_>) -> Result<(), Error> {
     let bytes_max = core.limits.broadcast_data_bytes_max;
     let bytes = outgoing.data.map_or(0, |data| minified(data.get()).len());
     if bytes > bytes_max {
@@ -178,11 +211,7 @@ pub async fn by_game(
             format!("must be at most {bytes_max} bytes"),
         ));
     }
-    let targets = match ids {
-        None => vec![Target::Broadcast],
-        Some(ids) => whispers(ids)?,
-    };
-    publish(core, caller, Some(channel), targets, outgoing).await
+    Ok(())
 }
 
 /// The channel named, if the caller may send to its viewers; `None` for all channels.
@@ -223,7 +252,11 @@ async fn publish(
         targets: identity::reached(core, caller, targets).await?,
         messages,
     };
-    let payload = Bytes::from(serde_json::to_vec(&broadcast)?);
+    send(core, &broadcast)
+}
+
+fn send(core: &Core, broadcast: &Broadcast) -> Result<(), Error> {
+    let payload = Bytes::from(serde_json::to_vec(broadcast)?);
     core.world.bus.publish(bus::Message {
         topic: TOPIC.to_owned(),
         payload,

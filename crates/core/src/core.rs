@@ -22,6 +22,7 @@ use crate::gateway::Views;
 use crate::guess::Guesses;
 use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
+use crate::matches::{self, MatchPollNews};
 use crate::matchmaking::{self, Joined};
 use crate::polls::{self, PollNews, Polls};
 use crate::presence::Presence;
@@ -33,6 +34,7 @@ use crate::runs;
 use crate::shared::{CHANGED_TOPIC, Changed, Place, SharedDocuments, Snapshot};
 use crate::tokens::{self, Askers, Revocations, Verdicts};
 use crate::trivia::{self, Trivia, TriviaChanged};
+use crate::turns::Turns;
 use crate::world::World;
 
 /// Most users remembered as noted.
@@ -76,6 +78,8 @@ pub struct Core {
     pub(crate) presence: Presence,
     pub(crate) shared: Arc<SharedDocuments>,
     pub(crate) polls: Arc<Polls>,
+    /// Of those who change a match.
+    pub(crate) match_turns: Turns,
     pub(crate) trivia: Arc<Trivia>,
     pub(crate) known_users: Arc<Cache<String, ()>>,
     pub(crate) accumulate: Arc<Combiner<accumulate::Entry, ()>>,
@@ -111,6 +115,8 @@ pub enum Notice {
     Broadcast(Broadcast),
     /// Something happened to a poll.
     Poll(PollNews),
+    /// Something happened to the poll of a match.
+    MatchPoll(MatchPollNews),
     /// A question of a contest changed its state: tell the viewers.
     TriviaChanged(TriviaChanged),
     /// A viewer sent something to the game.
@@ -152,6 +158,7 @@ impl Core {
             rates: Rates::new(&options.limits, &world.clock),
             shared: SharedDocuments::new(world.clone()),
             polls: Polls::new(world.clone(), &options),
+            match_turns: Turns::new(),
             trivia: Trivia::new(&world),
             world,
             lifetimes: options.lifetimes,
@@ -319,6 +326,7 @@ impl Core {
                 self.polls.hear(&news);
                 Notice::Poll(news)
             }),
+            matches::TOPIC => told(message, Notice::MatchPoll),
             trivia::TOPIC => told(message, Notice::TriviaChanged),
             datastream::TOPIC => told(message, |streamed| {
                 self.in_flight.heard(&streamed);

@@ -25,6 +25,7 @@ pub mod json_store;
 mod keys;
 pub mod lease;
 mod limits;
+pub mod matches;
 pub mod matchmaking;
 mod message;
 pub mod pairing;
@@ -43,6 +44,7 @@ pub mod state;
 mod table;
 pub mod tokens;
 pub mod trivia;
+mod turns;
 mod world;
 
 pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};

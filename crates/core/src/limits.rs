@@ -25,6 +25,8 @@ pub struct Lifetimes {
     pub votes_ms: u64,
     /// A set of codes.
     pub codes_ms: u64,
+    /// A match, from its last keepalive.
+    pub match_ms: u64,
     /// Clock skew tolerated in tokens.
     pub clock_skew_ms: u64,
 }
@@ -44,6 +46,7 @@ impl Default for Lifetimes {
             rank_ms: DAY_MS,
             votes_ms: 7 * DAY_MS,
             codes_ms: 90 * DAY_MS,
+            match_ms: 15 * 60 * 1_000,
             clock_skew_ms: 30_000,
         }
     }
@@ -137,6 +140,8 @@ pub struct Limits {
     pub poll_option_bytes_max: usize,
     /// Options of a poll.
     pub poll_options_max: usize,
+    /// Channels of a match.
+    pub match_channels_max: usize,
     /// Polls of a channel: so many defined, and so many that votes opened.
     pub polls_per_channel_max: usize,
     /// The same of an extension (`global`).
@@ -197,6 +202,7 @@ impl Default for Limits {
             poll_prompt_bytes_max: 512,
             poll_option_bytes_max: 256,
             poll_options_max: 64,
+            match_channels_max: 64,
             polls_per_channel_max: 1_000,
             polls_per_extension_max: 1_000,
             trivia_questions_max: 64,

@@ -11,6 +11,7 @@ mod codes;
 mod envelope;
 mod games;
 mod ids;
+mod match_poll;
 mod path;
 mod poll;
 mod rank;
@@ -24,8 +25,8 @@ pub use accumulate::{Accumulated, AccumulatedPage};
 pub use bounds::{BoundError, JSON_DEPTH_MAX, JSON_OBJECT_KEYS_MAX, check_json_bounds};
 pub use call::{
     ActionStateCall, Authenticate, BroadcastCall, Call, CallError, ConfigCall, ConfigTopic,
-    Credential, DatastreamCall, DropsCall, GatewayCall, Json, MatchmakingCall, PollCall, PollTopic,
-    PurchaseCall, ReadableConfig, RefundOf, StateCall, StateTopic,
+    Credential, DatastreamCall, DropsCall, GatewayCall, Json, MatchCall, MatchmakingCall, PollCall,
+    PollCreation, PollTopic, PurchaseCall, ReadableConfig, RefundOf, StateCall, StateTopic,
 };
 pub use claims::{Claims, ClaimsError, ascii_json};
 pub use codes::{
@@ -37,6 +38,7 @@ pub use games::{
     CandidateItem, DropItem, Entries, StreamBatch, StreamItem, TransactionItem, Transactions,
 };
 pub use ids::{CLIENT_ID_CHARS_MAX, ClientId, IdError};
+pub use match_poll::{MatchPollReport, MatchPollResult};
 pub use path::{SocketPath, SocketPathError, Version};
 pub use poll::{
     FieldError, POLL_COUNTERS, PollConfig, PollConfigChange, PollDefinitionChange, PollHead,

@@ -14,13 +14,14 @@ use std::path::Path;
 
 use crowdlink_protocol::{
     Authenticate, BroadcastCall, Call, Credential, Json, Meta, PollCall, PollConfigChange,
-    PollDefinitionChange, PollHead, PollReport, PollStatus, PollTopic, REQUEST_ID_NONE, Request,
-    VoteStatistics, encode_data, encode_errors, encode_event,
+    PollCreation, PollDefinitionChange, PollHead, PollReport, PollStatus, PollTopic,
+    REQUEST_ID_NONE, Request, VoteStatistics, encode_data, encode_errors, encode_event,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 mod documents;
+mod matches;
 mod played;
 
 const CLIENT_ID: &str = "i575hs2x9lb3u8hqujtezit03w1740";
@@ -71,7 +72,7 @@ fn polls() -> Vec<(&'static str, (u16, Call<'static>))> {
     let id = || "favorite-color".to_owned();
     let one = || PollTopic::One(id());
     let prompt = "What is your favorite color?".to_owned();
-    let create = PollCall::Create {
+    let create = PollCreation {
         poll_id: id(),
         definition: PollDefinitionChange {
             prompt: Some(prompt),
@@ -91,7 +92,7 @@ fn polls() -> Vec<(&'static str, (u16, Call<'static>))> {
         },
         fresh: false,
     };
-    let nulls = PollCall::Create {
+    let nulls = PollCreation {
         poll_id: id(),
         definition: PollDefinitionChange {
             options: Some(Vec::new()),
@@ -112,8 +113,8 @@ fn polls() -> Vec<(&'static str, (u16, Call<'static>))> {
             PollCall::Subscribe(PollTopic::All),
         ),
         ("poll_unsubscribe", 22, PollCall::Unsubscribe(one())),
-        ("poll_create", 23, create),
-        ("poll_create_nulls", 24, nulls),
+        ("poll_create", 23, PollCall::Create(Box::new(create))),
+        ("poll_create_nulls", 24, PollCall::Create(Box::new(nulls))),
         ("poll_get", 25, PollCall::Get(id())),
         ("poll_reconfigure", 26, PollCall::Reconfigure(id(), stop)),
         ("poll_delete", 27, PollCall::Delete(id())),
@@ -210,7 +211,7 @@ fn the_decoder_reads_every_request() {
     ]);
     expected.extend(polls());
     let mut frames = frames("request");
-    frames.retain(|name, _| !played::is(name) && !documents::is(name));
+    frames.retain(|name, _| !played::is(name) && !documents::is(name) && !matches::is(name));
     assert!(frames.keys().eq(expected.keys()), "{:?}", frames.keys());
     for (name, frame) in &frames {
         let request = Request::parse(frame).unwrap();
@@ -236,7 +237,7 @@ fn meta(frame: &Value) -> Meta<'_> {
 #[test]
 fn the_encoder_writes_every_answer_to_the_byte() {
     let frames = frames("answer");
-    assert_eq!(frames.len(), 43);
+    assert_eq!(frames.len(), 53);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let encoded = encode_data(meta(&frame), &frame["data"]).unwrap();
@@ -247,7 +248,7 @@ fn the_encoder_writes_every_answer_to_the_byte() {
 #[test]
 fn the_encoder_writes_every_error_to_the_byte() {
     let frames = frames("error");
-    assert_eq!(frames.len(), 13);
+    assert_eq!(frames.len(), 15);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let error = &frame["errors"][0];
@@ -261,7 +262,7 @@ fn the_encoder_writes_every_error_to_the_byte() {
 #[test]
 fn the_encoder_writes_every_event_to_the_byte() {
     let frames = frames("event");
-    assert_eq!(frames.len(), 10);
+    assert_eq!(frames.len(), 12);
     for (name, text) in &frames {
         let frame: Value = serde_json::from_str(text).unwrap();
         let meta = meta(&frame);

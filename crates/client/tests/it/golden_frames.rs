@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use crate::harness::script::{Connection, Script};
 use crate::harness::{connect, next, soon};
 
+mod matches;
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/tests/frames")
 }
@@ -432,7 +434,10 @@ const NOT_SENT: [&str; 5] = [
 
 #[test]
 fn every_recorded_request_is_sent_by_a_test_or_has_no_place_here() {
-    let source = include_str!("golden_frames.rs");
+    let source = concat!(
+        include_str!("golden_frames.rs"),
+        include_str!("golden_frames/matches.rs")
+    );
     for name in names("request") {
         let sent = source.contains(&format!("\"{name}\""));
         let by_parts = ["authenticate_pin", "authenticate_refresh"].contains(&&*name)

@@ -1,10 +1,12 @@
-//! Matches as `spec 2.10` writes them, against a scripted server.
+//! Matches as `spec 2.10` writes them: against a scripted server, and with the real program.
 
 use std::future::Future;
+use std::time::Duration;
 
-use crowdlink_client::{Error, Game, Poll, PollConfig};
+use crowdlink_client::{Error, Game, Poll, PollConfig, PollStatus, Status};
 use serde_json::{Value, json};
 
+use crate::harness::program::Program;
 use crate::harness::script::{Connection, Script};
 use crate::harness::{connect, next, soon};
 
@@ -61,10 +63,10 @@ async fn a_match_is_made_filled_and_asked() {
             .await
     };
     done((&mut connection, &game), request, call).await;
-    let config = json!({ "endsAt": -1 });
+    let config = json!({ "endsIn": 5 });
     let data = json!({ "id": "m", "poll_id": "p", "config": config });
     let call = |game: Game| async move {
-        let config = PollConfig::new().ends_at_s(-1);
+        let config = PollConfig::new().ends_in(Duration::from_secs(5));
         game.match_of("m").reconfigure_poll("p", &config).await
     };
     done(
@@ -112,7 +114,72 @@ async fn polls_of_a_match_are_heard_channel_by_channel() {
     connection.event("match_poll", &event("m")).await;
     let report = next(&mut news).await;
     assert_eq!((&*report.match_id, report.overall.count), ("m", 3));
-    assert_eq!(report.overall.status, "active");
+    assert_eq!(report.overall.status, PollStatus::Active);
     assert_eq!(report.results["1"].results.len(), 32);
     assert_eq!(report.results["2"].count, 0);
+}
+
+async fn vote(program: &Program, channel: &str, user: &str) {
+    let viewer = program.viewer(channel, user).await;
+    viewer
+        .post("/v1/e/vote?id=boss", &json!({ "value": 1 }))
+        .await;
+}
+
+#[tokio::test]
+async fn a_match_is_asked_in_two_channels_outlives_kill_9_and_ends_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::start(folder.path());
+    let pin = program.pin("1000").await;
+    let pairing = connect(&program.url()).pair_with_pin(&pin);
+    let game = pairing.await.unwrap().game;
+    let duel = game.match_of("duel");
+    let error = duel.keepalive().await.unwrap_err();
+    assert_eq!(error.number(), Some(404));
+    duel.create().await.unwrap();
+    duel.add_channels(&["1001", "1002"]).await.unwrap();
+    let mut news = duel.subscribe_polls().await.unwrap();
+    let poll = Poll::new("boss", "Who is next?", ["Dragon", "Kraken"]);
+    duel.create_poll(&poll).await.unwrap();
+    vote(&program, "1001", "77").await;
+    let first = next(&mut news).await;
+    assert_eq!((&*first.match_id, &*first.poll_id), ("duel", "boss"));
+    assert_eq!((first.overall.count, first.overall.sum), (1, 1.0));
+    assert_eq!(first.results["1001"].results[1], 1);
+    assert_eq!(first.results["1002"].count, 0);
+
+    program.kill_9();
+    let mut status = game.status();
+    let lost = |status: &Status| matches!(status, Status::Reconnecting { .. });
+    soon("the loss", status.wait_for(lost)).await.unwrap();
+    program.kill_9_and_restart(folder.path());
+    duel.keepalive().await.unwrap();
+    vote(&program, "1002", "78").await;
+    let second = next(&mut news).await;
+    assert_eq!(second.overall.count, 2);
+    assert_eq!(second.results["1001"].count, 1);
+    assert_eq!(second.overall.status, PollStatus::Active);
+
+    duel.end_poll("boss").await.unwrap();
+    duel.end_poll("boss").await.unwrap();
+    let end = next(&mut news).await;
+    assert_eq!(
+        (end.overall.status, end.overall.count),
+        (PollStatus::Expired, 2)
+    );
+    // A channel that is no owner may not even listen.
+    let pin = program.pin("1001").await;
+    let pairing = connect(&program.url()).pair_with_pin(&pin);
+    let other = pairing.await.unwrap().game;
+    let error = other.match_of("duel").subscribe_polls().await.unwrap_err();
+    assert_eq!(error.number(), Some(403));
+    // The next thing told is of the next poll: the end came once.
+    duel.delete_poll("boss").await.unwrap();
+    duel.create_poll(&poll).await.unwrap();
+    vote(&program, "1002", "78").await;
+    let again = next(&mut news).await;
+    assert_eq!(
+        (again.overall.status, again.overall.count),
+        (PollStatus::Active, 1)
+    );
 }

@@ -140,6 +140,8 @@ async fn a_server_that_speaks_no_tls_is_an_error_and_no_panic() {
     let url = script.url().replace("ws://", "wss://");
     let connect = connect(&url).connect_within(std::time::Duration::from_millis(300));
     let pairing = soon("the end of pairing", connect.pair_with_pin("ABCDEF"));
-    let error = script.turn_away_during(pairing).await.unwrap_err();
+    let error = Box::pin(script.turn_away_during(pairing))
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
 }

@@ -9,7 +9,6 @@ use super::Polls;
 use super::ballot::{Ballot, WEIGHT_MAX};
 use super::head::Head;
 use super::log::LogRecord;
-use super::news::PollEvent;
 use super::place::PollPlace;
 use super::records::{Loaded, Rows};
 use super::remembered::Remembered;
@@ -96,9 +95,7 @@ impl Polls {
         if poll.loaded.head.is_none() {
             let neighbours = place.neighbours();
             self.check_not_full(&neighbours, place)?;
-            if let Some(lock) = self.adding(&neighbours) {
-                adding = Some(lock.lock().await);
-            }
+            adding = self.adding.wait(&neighbours).await;
             let Some(found) = self.load_with(place, batch, None).await? else {
                 return Ok(None);
             };
@@ -128,16 +125,17 @@ impl Polls {
             let (commit, renewed) = self.commit_of(place, loaded, &draft, opening)?;
             let committed = self.world.try_commit(commit).await;
             // Unknown is not undone: who subscribed is told what the store holds.
-            let told = committed.inspect_err(|_| self.announce(place, PollEvent::Voted, 0))?;
+            let tell = |version| self.announce_votes(place, &draft.head, version);
+            let told = committed.inspect_err(|_| tell(0))?;
             let Some(version) = told else {
                 return Ok(None);
             };
+            tell(version);
             poll.loaded = draft.committed(poll.loaded, version, renewed);
             if attempt > 1 {
                 poll = poll.distrusting();
             }
             self.remembered.keep(place.key(), poll);
-            self.announce(place, PollEvent::Voted, version);
         }
         drop(adding);
         Ok(Some(counted.into_iter().map(outcome).collect()))

@@ -4,6 +4,7 @@ use crowdlink_protocol::{PollConfig, PollConfigChange, PollHead, PollStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::of_match::Mark;
 use crate::runs::Run;
 
 /// What a voter may do.
@@ -35,6 +36,9 @@ pub(super) struct Head {
     pub(super) ends_at_ms: i64,
     /// Until when it is kept without votes (Unix ms).
     pub(super) kept_until_ms: i64,
+    /// Which match asks it; none where the channel does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) of_match: Option<Mark>,
 }
 
 /// What a poll asks.
@@ -63,6 +67,7 @@ impl Head {
             starts_at_ms: 0,
             ends_at_ms: 0,
             kept_until_ms: 0,
+            of_match: None,
         }
     }
 

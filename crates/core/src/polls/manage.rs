@@ -6,6 +6,7 @@ use crowdlink_store::{Commit, Expect};
 use super::Polls;
 use super::head::{Definition, Head};
 use super::news::PollEvent;
+use super::of_match::MatchChange;
 use super::place::PollPlace;
 use super::records::{Loaded, Rows};
 use super::vote::{BallotChange, BallotOperation, Operation, Outcome, mixed_up};
@@ -39,6 +40,8 @@ pub(super) enum Change {
         define: bool,
     },
     Delete,
+    /// What a match wants of it.
+    OfMatch(MatchChange),
 }
 
 /// Creates a poll, over one of that id (`spec 2.6`). Answers how many votes it found there, where
@@ -128,7 +131,7 @@ pub async fn modify(
     }
 }
 
-fn done(outcome: Result<Outcome, Error>) -> Result<(), Error> {
+pub(super) fn done(outcome: Result<Outcome, Error>) -> Result<(), Error> {
     match outcome? {
         Outcome::Done => Ok(()),
         Outcome::Counted(_) | Outcome::Created(_) => Err(mixed_up()),
@@ -136,7 +139,7 @@ fn done(outcome: Result<Outcome, Error>) -> Result<(), Error> {
 }
 
 /// What becomes of a poll.
-enum Step {
+pub(super) enum Step {
     /// Nothing changes.
     Stays(Outcome),
     Commit(Commit, PollEvent, Outcome),
@@ -144,7 +147,7 @@ enum Step {
 
 impl Polls {
     /// Refuses a definition beyond the limits of `spec 5`.
-    fn check_definition(&self, definition: &PollDefinitionChange) -> Result<(), Error> {
+    pub(super) fn check_definition(&self, definition: &PollDefinitionChange) -> Result<(), Error> {
         let limits = &self.limits;
         let too_long = |field: &'static str, text: &str, bytes_max: usize| {
             if text.len() <= bytes_max {
@@ -182,9 +185,11 @@ impl Polls {
         self.remembered.forget(&place.key());
         for attempt in 1..=CONFLICT_TRIES_MAX {
             // Whoever adds one counts the others first, and nobody adds one meanwhile.
-            let adding = match self.adding(&place.neighbours()) {
-                Some(lock) if !matches!(change, Change::Delete) => Some(lock.lock().await),
-                _ => None,
+            let adding = match change {
+                Change::Delete => None,
+                Change::Create(_) | Change::Configure { .. } | Change::OfMatch(_) => {
+                    self.adding.wait(&place.neighbours()).await
+                }
             };
             match self.step(place, change).await? {
                 Step::Stays(outcome) => return Ok(outcome),
@@ -219,6 +224,7 @@ impl Polls {
                 self.step_configure(place, loaded, changes).await
             }
             Change::Delete => self.step_delete(place, &loaded),
+            Change::OfMatch(change) => self.step_of_match(place, loaded, change).await,
         }
     }
 
@@ -242,15 +248,27 @@ impl Polls {
         head.configure(&poll.config, now_ms);
         head.keep(now_ms, self.votes_ms);
         let definition = defined(Definition::default(), &poll.definition);
-        let mut commit = self.commit_head(place, &loaded, &head, Some(&definition))?;
-        if kept.is_none() {
-            commit = self.begin_run(commit, place, &head)?;
-            if let Some(dropped) = &loaded.head {
-                commit = self.end_run(commit, place, &dropped.run)?;
-            }
-        }
+        let commit = self.commit_created(place, &loaded, (&head, &definition))?;
         let outcome = Outcome::Created(stale_votes);
         Ok(Step::Commit(commit, PollEvent::Created, outcome))
+    }
+
+    /// The commit of a poll that is created; votes of another run than its own are dropped.
+    pub(super) fn commit_created(
+        &self,
+        place: &PollPlace,
+        loaded: &Loaded,
+        (head, definition): (&Head, &Definition),
+    ) -> Result<Commit, Error> {
+        let commit = self.commit_head(place, loaded, head, Some(definition))?;
+        match &loaded.head {
+            Some(before) if before.run == head.run => Ok(commit),
+            Some(before) => {
+                let commit = self.begin_run(commit, place, head)?;
+                self.end_run(commit, place, &before.run)
+            }
+            None => self.begin_run(commit, place, head),
+        }
     }
 
     async fn step_configure(
@@ -295,7 +313,7 @@ impl Polls {
         Ok(Step::Commit(commit, event, Outcome::Done))
     }
 
-    fn step_delete(&self, place: &PollPlace, loaded: &Loaded) -> Result<Step, Error> {
+    pub(super) fn step_delete(&self, place: &PollPlace, loaded: &Loaded) -> Result<Step, Error> {
         let (Some(version), Some(head)) = (loaded.version, &loaded.head) else {
             return Ok(Step::Stays(Outcome::Done));
         };
@@ -307,7 +325,7 @@ impl Polls {
         Ok(Step::Commit(commit, PollEvent::Deleted, Outcome::Done))
     }
 
-    fn commit_head(
+    pub(super) fn commit_head(
         &self,
         place: &PollPlace,
         loaded: &Loaded,
@@ -329,7 +347,7 @@ impl Polls {
     }
 }
 
-fn defined(mut definition: Definition, change: &PollDefinitionChange) -> Definition {
+pub(super) fn defined(mut definition: Definition, change: &PollDefinitionChange) -> Definition {
     if let Some(prompt) = &change.prompt {
         definition.prompt.clone_from(prompt);
     }
@@ -342,7 +360,8 @@ fn defined(mut definition: Definition, change: &PollDefinitionChange) -> Definit
     definition
 }
 
-const fn event_of(before: PollStatus, now: PollStatus) -> PollEvent {
+/// What a change of a poll's times is to those who are told.
+pub(super) const fn event_of(before: PollStatus, now: PollStatus) -> PollEvent {
     match (before, now) {
         (PollStatus::Expired, PollStatus::Active | PollStatus::Pending)
         | (PollStatus::Pending, PollStatus::Active) => PollEvent::Opened,

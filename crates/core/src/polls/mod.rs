@@ -12,6 +12,7 @@ mod head;
 mod log;
 mod manage;
 mod news;
+mod of_match;
 mod place;
 mod read;
 mod records;
@@ -19,29 +20,26 @@ mod remembered;
 mod tally;
 mod vote;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
-use tokio::sync::Mutex;
 
 use crate::combine::Combiner;
 use crate::core::CoreOptions;
 use crate::limits::Limits;
+use crate::turns::Turns;
 use crate::world::World;
 
 pub use log::{LogEntry, LogReader, vote_log};
 pub use manage::{CreatePoll, configure, create, delete, modify, reconfigure};
 pub(crate) use news::TOPIC;
 pub use news::{PollEvent, PollNews};
+pub(crate) use of_match::{Mark, MatchChange, Pattern, Share};
 pub use place::PollPlace;
 pub use read::{PollSnapshot, PollTimes, config, report, settled, snapshot, times_of, votes};
 pub use vote::{Voted, vote};
 
 use remembered::RememberedPolls;
-
-/// Locks for those who add a poll, so that few wait for each other.
-const ADDING_LOCKS: usize = 64;
 
 /// Channels and extensions remembered as full of polls that votes opened.
 const FULL_MAX: usize = 10_000;
@@ -57,9 +55,8 @@ pub(crate) struct Polls {
     /// Name of this node's tallies.
     node: u32,
     queue: Arc<Combiner<vote::Operation, vote::Outcome>>,
-    /// Held while polls are counted and one is added.
-    adding: Vec<Mutex<()>>,
-    keyed: RandomState,
+    /// Of those who count polls and add one.
+    adding: Turns,
     /// Until when (Unix ms) votes open no poll beside the heads of this prefix.
     full: Cache<String, i64>,
     remembered: RememberedPolls,
@@ -73,8 +70,7 @@ impl Polls {
             votes_ms: options.lifetimes.votes_ms,
             node: options.node,
             queue: Combiner::new(),
-            adding: (0..ADDING_LOCKS).map(|_| Mutex::new(())).collect(),
-            keyed: RandomState::new(),
+            adding: Turns::new(),
             full: Cache::new(FULL_MAX),
             remembered: RememberedPolls::new(),
         })
@@ -85,12 +81,5 @@ impl Polls {
         if news.event != PollEvent::Voted {
             self.remembered.forget(&news.place.key());
         }
-    }
-
-    /// The lock of those who add a poll beside `neighbours`.
-    fn adding(&self, neighbours: &str) -> Option<&Mutex<()>> {
-        let hash = self.keyed.hash_one(neighbours);
-        let index = usize::try_from(hash % ADDING_LOCKS as u64).unwrap_or(0);
-        self.adding.get(index)
     }
 }

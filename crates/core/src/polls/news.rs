@@ -4,8 +4,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Polls;
+use super::head::Head;
 use super::place::PollPlace;
 use crate::bus::Message;
+use crate::matches::MatchPlace;
 
 /// Where the bus carries [`PollNews`].
 pub(crate) const TOPIC: &str = "poll";
@@ -38,17 +40,35 @@ pub struct PollNews {
     /// The version of the commit; whoever reads an older one has not seen it. 0 where nobody knows
     /// whether it happened.
     pub version: u64,
+    /// The match whose poll was voted on (`spec 2.10`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_match: Option<MatchPlace>,
 }
 
 impl Polls {
     /// Tells everybody, after the commit.
     pub(super) fn announce(&self, place: &PollPlace, event: PollEvent, version: u64) {
-        let news = PollNews {
+        self.tell(&PollNews {
             place: place.clone(),
             event,
             version,
-        };
-        match serde_json::to_vec(&news) {
+            of_match: None,
+        });
+    }
+
+    /// Tells everybody that votes came, after the commit.
+    pub(super) fn announce_votes(&self, place: &PollPlace, head: &Head, version: u64) {
+        let mark = head.of_match.as_ref();
+        self.tell(&PollNews {
+            place: place.clone(),
+            event: PollEvent::Voted,
+            version,
+            of_match: mark.map(|mark| mark.place(place.stage, &place.client_id)),
+        });
+    }
+
+    fn tell(&self, news: &PollNews) {
+        match serde_json::to_vec(news) {
             Ok(payload) => self.world.bus.publish(Message {
                 topic: TOPIC.to_owned(),
                 payload: Bytes::from(payload),

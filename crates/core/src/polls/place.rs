@@ -97,7 +97,7 @@ pub(super) fn scope_prefix(stage: Stage, client_id: &ClientId, channel: Option<&
 }
 
 /// Refuses what can be no id of a poll.
-fn check_id(id: &str) -> Result<(), Error> {
+pub(super) fn check_id(id: &str) -> Result<(), Error> {
     let chars = id.chars().count();
     let fits = |c: char| c != '.' && !c.is_control();
     if (1..=ID_CHARS_MAX).contains(&chars) && id.chars().all(fits) {

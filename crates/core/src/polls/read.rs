@@ -1,7 +1,7 @@
 //! What polls tell.
 
 use crowdlink_protocol::{ClientId, PollConfig, PollReport, PollStatus, Stage, VoteStatistics};
-use crowdlink_store::SCAN_PAGE_RECORDS_MAX;
+use crowdlink_store::{SCAN_PAGE_RECORDS_MAX, Store};
 
 use super::Polls;
 use super::head::{Definition, Head, status_at};
@@ -12,6 +12,7 @@ use crate::caller::Caller;
 use crate::core::Core;
 use crate::error::Error;
 use crate::keys;
+use crate::table::Stored;
 
 /// When a poll begins and ends, and which opening of it that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct PollTimes {
 }
 
 impl PollTimes {
-    fn of(head: &Head, version: u64) -> Self {
+    pub(super) fn of(head: &Head, version: u64) -> Self {
         Self {
             opening: (head.run.as_str().to_owned(), head.opened),
             starts_at_ms: head.starts_at_ms,
@@ -67,6 +68,8 @@ pub struct PollSnapshot {
     pub votes_version: u64,
     /// The moment it shows (Unix ms): its status is of then.
     pub at_ms: i64,
+    /// Whether a match asks it: then games of its channel are not told (`spec 6.2`).
+    pub of_match: bool,
 }
 
 /// The report on a poll (`spec 2.6`); 404 where there is neither poll nor vote.
@@ -141,21 +144,24 @@ pub async fn times_of(
         Some(_) => scope_prefix(stage, client_id, channel),
         None => keys::kind(stage, client_id, KIND),
     };
-    let store = &*core.world.store;
-    let mut found = Vec::new();
-    let mut after: Option<String> = None;
+    let heads = all_heads(&*core.world.store, &prefix).await?;
+    let polls = heads.into_iter().filter_map(|head| {
+        let place = PollPlace::of_key(stage, client_id, &head.key)?;
+        Some((place, PollTimes::of(&head.value, head.version)))
+    });
+    Ok(polls.collect())
+}
+
+/// Every head whose key starts with `prefix`, by key.
+pub(super) async fn all_heads(store: &dyn Store, prefix: &str) -> Result<Vec<Stored<Head>>, Error> {
+    let mut found: Vec<Stored<Head>> = Vec::new();
     loop {
-        let last = after.as_deref();
+        let last = found.last().map(|head| head.key.as_str());
         let page = HEADS
-            .scan(store, &prefix, last, SCAN_PAGE_RECORDS_MAX)
+            .scan(store, prefix, last, SCAN_PAGE_RECORDS_MAX)
             .await?;
         let full = page.len() == SCAN_PAGE_RECORDS_MAX;
-        after = page.last().map(|head| head.key.clone());
-        for head in page {
-            if let Some(place) = PollPlace::of_key(stage, client_id, &head.key) {
-                found.push((place, PollTimes::of(&head.value, head.version)));
-            }
-        }
+        found.extend(page);
         if !full {
             return Ok(found);
         }
@@ -198,6 +204,7 @@ impl Polls {
             version: loaded.newest,
             votes_version: loaded.votes_version,
             at_ms,
+            of_match: head.of_match.is_some(),
         }))
     }
 }

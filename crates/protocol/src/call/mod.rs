@@ -7,6 +7,7 @@ mod data;
 mod datastream;
 mod drops;
 mod gateway;
+mod matches;
 mod matchmaking;
 mod poll;
 mod purchases;
@@ -19,8 +20,9 @@ pub use data::Json;
 pub use datastream::DatastreamCall;
 pub use drops::DropsCall;
 pub use gateway::{ActionStateCall, GatewayCall};
+pub use matches::MatchCall;
 pub use matchmaking::MatchmakingCall;
-pub use poll::{PollCall, PollTopic};
+pub use poll::{PollCall, PollCreation, PollTopic};
 pub use purchases::{PurchaseCall, RefundOf};
 pub use state::{StateCall, StateTopic};
 
@@ -47,6 +49,8 @@ pub enum Call<'a> {
     Datastream(DatastreamCall),
     /// Purchases (`spec 2.9`).
     Purchases(PurchaseCall<'a>),
+    /// Several channels in one game (`spec 2.10`).
+    Match(MatchCall<'a>),
     /// Viewers who want to play (`spec 2.11`).
     Matchmaking(MatchmakingCall<'a>),
     /// Drops (`spec 2.12`).
@@ -120,6 +124,9 @@ impl<'a> Call<'a> {
                 | "transaction",
             ) => PurchaseCall::parse(request)?
                 .map(Self::Purchases)
+                .ok_or_else(|| unknown(request)),
+            (_, "match" | "match_poll") => MatchCall::parse(request)?
+                .map(Self::Match)
                 .ok_or_else(|| unknown(request)),
             (_, "matchmaking") => MatchmakingCall::parse(request)?
                 .map(Self::Matchmaking)

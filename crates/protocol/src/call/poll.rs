@@ -11,16 +11,7 @@ use crate::poll::{FieldError, PollConfigChange, PollDefinitionChange};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollCall {
     /// Create one, or create over one of that id.
-    Create {
-        /// Its id.
-        poll_id: String,
-        /// What it asks.
-        definition: PollDefinitionChange,
-        /// How.
-        config: PollConfigChange,
-        /// Whether to drop votes that are there already.
-        fresh: bool,
-    },
+    Create(Box<PollCreation>),
     /// Read its report.
     Get(String),
     /// Change some of its config.
@@ -31,6 +22,26 @@ pub enum PollCall {
     Subscribe(PollTopic),
     /// Hear of it no more.
     Unsubscribe(PollTopic),
+}
+
+/// A poll to be created, in a channel or in those of a match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollCreation {
+    /// Its id.
+    pub poll_id: String,
+    /// What it asks.
+    pub definition: PollDefinitionChange,
+    /// How.
+    pub config: PollConfigChange,
+    /// Whether to drop votes that are there already.
+    pub fresh: bool,
+}
+
+/// A change of some of a poll's config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PollChange {
+    pub(super) poll_id: String,
+    pub(super) config: PollConfigChange,
 }
 
 /// The polls that a game can hear of.
@@ -52,15 +63,11 @@ impl PollCall {
     /// `None` where there is no such action.
     pub(super) fn parse(request: &Request<'_>) -> Result<Option<Self>, CallError> {
         Ok(Some(match &*request.action {
-            "create" => Self::create(request)?,
+            "create" => Self::Create(Box::new(PollCreation::of(data(request)?)?)),
             "get" => Self::Get(poll_id(request)?),
             "reconfigure" => {
-                let fields = data(request)?;
-                let config = config(&fields)?.ok_or(CallError::Field {
-                    field: "config",
-                    expected: "is required",
-                })?;
-                Self::Reconfigure(poll_id(request)?, config)
+                let PollChange { poll_id, config } = PollChange::of(request)?;
+                Self::Reconfigure(poll_id, config)
             }
             "delete" => Self::Delete(poll_id(request)?),
             "subscribe" => Self::Subscribe(topic(request)?),
@@ -68,9 +75,22 @@ impl PollCall {
             _ => return Ok(None),
         }))
     }
+}
 
-    fn create(request: &Request<'_>) -> Result<Self, CallError> {
-        let fields = data(request)?;
+impl PollCreation {
+    /// Reads the fields of a poll.
+    pub(super) fn of(mut fields: Map<String, Value>) -> Result<Self, CallError> {
+        drop_absent(&mut fields);
+        let poll_id = match fields.get("poll_id") {
+            Some(Value::String(id)) => Some(&**id),
+            None => None,
+            Some(_) => {
+                return Err(CallError::Field {
+                    field: "poll_id",
+                    expected: "must be a string",
+                });
+            }
+        };
         let fresh = match fields.get("fresh") {
             None | Some(Value::Null) => false,
             Some(Value::Bool(fresh)) => *fresh,
@@ -81,8 +101,8 @@ impl PollCall {
                 });
             }
         };
-        Ok(Self::Create {
-            poll_id: poll_id(request)?,
+        Ok(Self {
+            poll_id: named(poll_id, "poll_id")?,
             definition: PollDefinitionChange::from_fields(&fields, "user_data")?,
             config: config(&fields)?.unwrap_or_default(),
             fresh,
@@ -90,16 +110,27 @@ impl PollCall {
     }
 }
 
+impl PollChange {
+    pub(super) fn of(request: &Request<'_>) -> Result<Self, CallError> {
+        let mut fields = data(request)?;
+        drop_absent(&mut fields);
+        let config = config(&fields)?.ok_or(CallError::Field {
+            field: "config",
+            expected: "is required",
+        })?;
+        let poll_id = poll_id(request)?;
+        Ok(Self { poll_id, config })
+    }
+}
+
 fn data(request: &Request<'_>) -> Result<Map<String, Value>, CallError> {
     let Some(raw) = request.data else {
         return Ok(Map::new());
     };
-    let mut fields = serde_json::from_str(raw.get()).map_err(|_| CallError::Field {
+    serde_json::from_str(raw.get()).map_err(|_| CallError::Field {
         field: "data",
         expected: "must be an object",
-    })?;
-    drop_absent(&mut fields);
-    Ok(fields)
+    })
 }
 
 /// Shipped clients send `null` and `""` for what they leave out (`spec 2.2`).
@@ -124,7 +155,7 @@ fn config(fields: &Map<String, Value>) -> Result<Option<PollConfigChange>, CallE
     }
 }
 
-fn poll_id(request: &Request<'_>) -> Result<String, CallError> {
+pub(super) fn poll_id(request: &Request<'_>) -> Result<String, CallError> {
     let [poll_id] = members(request, ["poll_id"])?;
     named(text(poll_id, "poll_id")?.as_deref(), "poll_id")
 }

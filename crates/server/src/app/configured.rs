@@ -28,6 +28,7 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             rank_ms: lifetimes.rank_ms,
             votes_ms: lifetimes.votes_ms,
             codes_ms: lifetimes.codes_ms,
+            match_ms: lifetimes.match_ms,
             ..Lifetimes::default()
         },
         limits: Limits {
@@ -58,6 +59,7 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
             poll_prompt_bytes_max: settings.limits.poll_prompt_bytes_max,
             poll_option_bytes_max: settings.limits.poll_option_bytes_max,
             poll_options_max: settings.limits.poll_options_max,
+            match_channels_max: settings.limits.match_channels_max,
             polls_per_channel_max: settings.limits.polls_per_channel_max,
             polls_per_extension_max: settings.limits.polls_per_extension_max,
             trivia_questions_max: settings.limits.trivia_questions_max,

@@ -178,6 +178,7 @@ impl App {
                 | Notice::JsonStoreWritten(_)
                 | Notice::Broadcast(_)
                 | Notice::Poll(_)
+                | Notice::MatchPoll(_)
                 | Notice::TriviaChanged(_)
                 | Notice::Streamed(_)
                 | Notice::Purchased(_)

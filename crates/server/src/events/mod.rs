@@ -17,7 +17,7 @@ mod ways;
 pub(crate) use feeds::candidate_item;
 pub use feeds::{Feeds, Stream};
 pub use frames::game_topic;
-pub use polls::{PollRhythm, all_polls_topic, poll_topic};
+pub use polls::{MatchPump, PollPump, PollRhythm, all_polls_topic, match_polls_topic, poll_topic};
 pub use pump::Pump;
 pub(crate) use purchases::transaction_item;
 pub use ways::{Audience, Kind, ViewerEvent, ViewerMetrics, Viewers, WayLabel, WayOut};

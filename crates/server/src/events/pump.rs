@@ -108,6 +108,7 @@ impl Pump {
                 self.polls.look_again();
             }
             Notice::Poll(news) => self.polls.hear(news),
+            Notice::MatchPoll(news) => self.polls.matches().hear(news),
             Notice::Streamed(streamed) => self.feeds.streamed(streamed),
             Notice::Purchased(purchased) => self.feeds.purchased(&purchased),
             Notice::Settled(settled) => self.feeds.settled(&settled),

@@ -179,6 +179,7 @@ impl GameConnection {
             | Call::Poll(_)
             | Call::Datastream(_)
             | Call::Purchases(_)
+            | Call::Match(_)
             | Call::Matchmaking(_)
             | Call::Drops(_)
             | Call::Gateway(_)) => {

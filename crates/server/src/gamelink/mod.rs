@@ -8,6 +8,7 @@ mod connection;
 mod datastream;
 mod drops;
 mod gateway;
+mod matches;
 mod matchmaking;
 mod played;
 mod poll;

@@ -23,6 +23,7 @@ impl GameConnection {
         match call {
             Call::Datastream(call) => self.datastream(call, caller, echo, session),
             Call::Purchases(call) => self.purchases(call, caller, echo, session).await,
+            Call::Match(call) => self.matches(call, caller, echo, session).await,
             Call::Matchmaking(call) => self.matchmaking(call, caller, echo, session).await,
             Call::Drops(call) => self.drops(call, caller, echo, session).await,
             Call::Gateway(call) => self.gateway(call, caller, echo, session).await,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crowdlink_core::polls::{self, CreatePoll, PollPlace};
 use crowdlink_core::{Caller, Error};
-use crowdlink_protocol::{PollCall, PollTopic};
+use crowdlink_protocol::{PollCall, PollCreation, PollTopic};
 use serde::Serialize;
 use serde_json::json;
 
@@ -30,17 +30,8 @@ impl GameConnection {
     ) -> Result<(), Error> {
         let core = &*self.edge.core;
         match call {
-            PollCall::Create {
-                poll_id,
-                definition,
-                config,
-                fresh,
-            } => {
-                let poll = CreatePoll {
-                    definition,
-                    config,
-                    fresh,
-                };
+            PollCall::Create(creation) => {
+                let (poll_id, poll) = created(*creation);
                 let stale_votes = polls::create(core, caller, (None, &poll_id), poll).await?;
                 let ok = true;
                 echo.data(session, &Created { ok, stale_votes });
@@ -82,6 +73,22 @@ impl GameConnection {
         echo.data(session, &json!({ "ok": true }));
         Ok(())
     }
+}
+
+/// The id of a poll to be created, and the poll.
+pub(super) fn created(creation: PollCreation) -> (String, CreatePoll) {
+    let PollCreation {
+        poll_id,
+        definition,
+        config,
+        fresh,
+    } = creation;
+    let poll = CreatePoll {
+        definition,
+        config,
+        fresh,
+    };
+    (poll_id, poll)
 }
 
 /// The poll of a subscription, which names it otherwise than the other requests do.

@@ -202,6 +202,8 @@ table! {
         poll_option_bytes_max: usize = 256, "bytes", in 1..=1_048_576;
         /// Options of a poll.
         poll_options_max: usize = 64, "options", in 1..=1_000;
+        /// Channels of one match.
+        match_channels_max: usize = 64, "channels", in 1..=1_000;
         /// Polls of one channel.
         polls_per_channel_max: usize = 1_000, "polls", in 1..=10_000;
         /// Polls of one extension (`global`).
@@ -312,7 +314,7 @@ table! {
         votes_ms: u64 = 7 * DAY_MS, "ms", in 1..=LIFETIME_MS_MAX;
         /// Codes.
         codes_ms: u64 = 90 * DAY_MS, "ms", in 1..=LIFETIME_MS_MAX;
-        /// A match.
+        /// A match, since its last keepalive.
         match_ms: u64 = 900_000, "ms", in 1..=LIFETIME_MS_MAX;
     }
 

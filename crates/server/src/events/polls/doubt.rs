@@ -8,8 +8,9 @@ use crowdlink_protocol::Stage;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::PollPump;
+use super::rounds::RETRY_MS;
 use super::track::{Seen, Track};
-use super::{PollPump, RETRY_MS};
 
 /// Whether word was lost, and since when.
 #[derive(Debug, Default)]
@@ -19,15 +20,30 @@ pub(super) struct Doubt {
     woken: Notify,
 }
 
+impl Doubt {
+    /// Word was lost; the newest commit that was heard of before.
+    pub(super) fn raise(&self, heard_version: u64) {
+        self.since.lock().get_or_insert(heard_version);
+        self.woken.notify_one();
+    }
+
+    /// Waits until word was lost; since which commit.
+    pub(super) async fn raised(&self) -> u64 {
+        loop {
+            if let Some(since) = self.since.lock().take() {
+                return since;
+            }
+            self.woken.notified().await;
+        }
+    }
+}
+
 impl PollPump {
     /// Word of something was lost: every poll in mind is looked at, and every other looked up.
     pub(in crate::events) fn look_again(&self) {
-        let now = self.now();
-        let heard_version = self.heard_version.load(Ordering::Relaxed);
-        self.doubt.since.lock().get_or_insert(heard_version);
-        self.doubt.woken.notify_one();
-        self.tracked.lock().doubt(now, &self.rhythm);
-        self.woken.notify_one();
+        self.doubt.raise(self.heard_version.load(Ordering::Relaxed));
+        self.rounds.doubt();
+        self.matches.look_again();
     }
 
     /// Looks polls up at the start, and whenever word was lost.
@@ -38,13 +54,7 @@ impl PollPump {
                 tracing::warn!(%error, "polls could not be looked up; trying again");
                 self.live.clock().sleep_ms(RETRY_MS).await;
             }
-            loop {
-                since = self.doubt.since.lock().take();
-                if since.is_some() {
-                    break;
-                }
-                self.doubt.woken.notified().await;
-            }
+            since = Some(self.doubt.raised().await);
         }
     }
 
@@ -59,16 +69,16 @@ impl PollPump {
                     let track = self.track_of(&place, &times, since)?;
                     Some((place, track))
                 });
-                self.keep(tracks);
+                self.rounds.keep(tracks);
             }
         }
         Ok(())
     }
 
     fn track_of(&self, place: &PollPlace, times: &PollTimes, since: Option<u64>) -> Option<Track> {
-        let now = self.now();
+        let now = self.rounds.now();
         if let Some(version) = since.filter(|_| self.is_heard(place)) {
-            return Some(Track::missed_since(version, now, &self.rhythm));
+            return Some(Track::missed_since(version, now, &self.rounds.rhythm));
         }
         let seen = Seen {
             times,
@@ -77,6 +87,6 @@ impl PollPump {
             at_ms: now.unix_ms,
         };
         let turns = times.next_turn_ms(now.unix_ms).is_some();
-        turns.then(|| Track::watched(seen, now, &self.rhythm))
+        turns.then(|| Track::watched(seen, now, &self.rounds.rhythm))
     }
 }

@@ -12,7 +12,8 @@ use crate::live::Frame;
 
 impl PollPump {
     pub(super) fn tell(&self, place: &PollPlace, poll: &PollSnapshot, telling: Telling) {
-        if telling.games {
+        // The game of a match hears of them together (`spec 6.2`).
+        if telling.games && !poll.of_match {
             self.tell_games(place, poll);
         }
         if telling.poll_update {

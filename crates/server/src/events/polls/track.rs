@@ -92,9 +92,20 @@ impl Side {
     }
 }
 
+/// Who asks a poll.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Of {
+    /// A channel, or the extension.
+    #[default]
+    Channel,
+    /// A match: games hear of it alone, and not before votes came (`spec 2.10`).
+    Match,
+}
+
 /// One poll, as far as it was told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Track {
+    of: Of,
     games: Side,
     viewers: Side,
     /// Whether it began or ended, and games have not heard of it.
@@ -154,6 +165,14 @@ impl Track {
         track
     }
 
+    /// The same for the poll of a match. Its viewers wait for nothing: of them each channel's own
+    /// track takes care.
+    pub(super) const fn of_match(mut self) -> Self {
+        self.of = Of::Match;
+        self.viewers.voted = false;
+        self
+    }
+
     /// Takes note of what happened.
     pub(super) fn hear(&mut self, event: PollEvent, version: u64, now: Now, rhythm: &PollRhythm) {
         self.heard += 1;
@@ -186,12 +205,15 @@ impl Track {
     }
 
     fn expect_votes(&mut self, now: Now, rhythm: &PollRhythm) {
+        self.games.voted = true;
+        if self.of == Of::Match {
+            return;
+        }
         if !self.viewers.voted {
             // Half of the time, so that reading and sending are done in the other.
             let first_ms = now.monotonic_ms + rhythm.viewers_first_ms_max / 2;
             self.viewers.from_ms = self.viewers.from_ms.max(first_ms);
         }
-        self.games.voted = true;
         self.viewers.voted = true;
     }
 
@@ -236,7 +258,7 @@ impl Track {
             let sees = side.sees(seen);
             sees.status == PollStatus::Expired && side.told.as_ref() != Some(&sees)
         };
-        is_news(&self.games) || is_news(&self.viewers)
+        is_news(&self.games) || (self.of == Of::Channel && is_news(&self.viewers))
     }
 
     /// What is to be told of a poll that was read; counts as told.
@@ -273,7 +295,7 @@ impl Track {
         };
         let wanted = match sees.status {
             PollStatus::Pending => false,
-            PollStatus::Active => turned || side.has_votes(seen),
+            PollStatus::Active => (turned && self.of == Of::Channel) || side.has_votes(seen),
             PollStatus::Expired => turned,
         };
         if another_life {
@@ -296,6 +318,10 @@ impl Track {
     }
 
     fn tell_viewers(&mut self, seen: Seen<'_>, now: Now, rhythm: &PollRhythm) -> (bool, bool) {
+        if self.of == Of::Match {
+            self.changed = false;
+            return (false, false);
+        }
         let side = &mut self.viewers;
         let sees = side.sees(seen);
         let told = side.told.as_ref();

@@ -3,6 +3,7 @@
 use crowdlink_protocol::PollStatus::Expired;
 use proptest::prelude::*;
 
+use super::track::Track;
 use super::track_tests::{RHYTHM, Sim};
 
 /// What happens to a poll.
@@ -107,6 +108,45 @@ proptest! {
         let run = &sim.times.opening.0;
         let last = sim.vote_updates.iter().rfind(|told| told.1 == *run);
         prop_assert_eq!(last.map_or(0, |told| told.2), sim.votes_version);
+    }
+
+    #[test]
+    fn polls_of_matches_are_told_with_new_votes_and_once_at_the_end(steps in steps()) {
+        let mut sim = Sim::new();
+        sim.track = Track::default().of_match();
+        // All begin at once: what is told when a start is moved has no votes to show.
+        let steps: Vec<_> = steps
+            .into_iter()
+            .map(|step| {
+                if let Step::Create(_, end, fresh) = step {
+                    Step::Create(-1, end, fresh)
+                } else {
+                    step
+                }
+            })
+            .collect();
+        let ended = play(&mut sim, &steps);
+        let mut known = ("", 0);
+        for event in &sim.games {
+            if event.opening.0 != known.0 {
+                known = (&event.opening.0, 0);
+            }
+            prop_assert!(event.status == Expired || event.votes_version > known.1, "{event:?}");
+            known.1 = event.votes_version;
+        }
+        for pair in sim.games.windows(2) {
+            let [before, after] = pair else { unreachable!() };
+            if before.opening == after.opening {
+                prop_assert!(after.at_ms - before.at_ms >= RHYTHM.games_ms_min, "{pair:?}");
+                prop_assert_ne!(before.status, Expired, "after the end: {:?}", after);
+            }
+        }
+        for opening in ended {
+            let ends = sim.games.iter().filter(|e| e.opening == opening && e.status == Expired);
+            prop_assert_eq!(ends.count(), 1, "{:?}", opening);
+        }
+        prop_assert_eq!(known.1 * u64::from(known.0 == sim.times.opening.0), sim.votes_version);
+        prop_assert_eq!((sim.poll_updates, sim.vote_updates.len()), (0, 0));
     }
 
     #[test]

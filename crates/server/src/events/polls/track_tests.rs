@@ -202,6 +202,40 @@ fn a_poll_with_neither_votes_nor_an_end_gives_one_event() {
 }
 
 #[test]
+fn the_poll_of_a_match_is_told_with_votes_and_at_its_end_and_never_to_viewers() {
+    let mut sim = Sim::new();
+    sim.track = Track::default().of_match();
+    sim.create(1_000, 5_000, false);
+    sim.run_ms(2_000);
+    sim.vote();
+    sim.vote();
+    sim.run_ms(100);
+    sim.doubt();
+    sim.run_ms(10_000);
+    let told = [(2_000, Active), (3_000, Active), (5_000, Expired)];
+    assert_eq!(sim.told(), told);
+    // Opened again it waits for a vote; nobody votes.
+    sim.reopen(1_000);
+    sim.reconfigure();
+    sim.run_ms(1_000_000);
+    assert_eq!(sim.told()[3..], [(13_100, Expired)]);
+    assert_eq!((sim.poll_updates, sim.vote_updates.len()), (0, 0));
+    assert_eq!(sim.track.next_ms(sim.now()), None);
+}
+
+#[test]
+fn the_poll_of_a_match_that_word_was_lost_of_is_told_once_and_then_left_alone() {
+    let mut sim = Sim::created(-1, -1);
+    sim.vote();
+    let missed = Track::missed_since(1, sim.now(), &RHYTHM);
+    sim.track = missed.of_match();
+    sim.games.clear();
+    sim.run_ms(1_000_000);
+    assert_eq!(sim.told(), [(0, Active)]);
+    assert_eq!(sim.track.next_ms(sim.now()), None);
+}
+
+#[test]
 fn votes_are_told_at_once_after_quiet_then_a_second_apart() {
     let mut sim = Sim::created(-1, -1);
     sim.run_ms(2_000);

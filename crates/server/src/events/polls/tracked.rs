@@ -1,8 +1,7 @@
 //! Polls with something to be told, now or later, by when to look at them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-use crowdlink_core::polls::PollPlace;
+use std::hash::Hash;
 
 use super::track::{Now, PollRhythm, Track};
 
@@ -10,33 +9,43 @@ use super::track::{Now, PollRhythm, Track};
 const DRIFT_MS_MAX: u64 = 100;
 
 /// At most as many as there are polls that begin or end, and those with news in the tail.
-#[derive(Debug, Default)]
-pub(super) struct Tracked {
-    polls: HashMap<PollPlace, (Track, u64)>,
+#[derive(Debug)]
+pub(super) struct Tracked<K> {
+    polls: HashMap<K, (Track, u64)>,
     /// The same by when to look at them (monotonic ms).
-    by_time: BTreeMap<u64, HashSet<PollPlace>>,
+    by_time: BTreeMap<u64, HashSet<K>>,
     /// Unix time of the start of monotonic time, when they were put in order.
     epoch_ms: i64,
 }
 
-impl Tracked {
-    pub(super) fn has(&self, place: &PollPlace) -> bool {
+impl<K> Default for Tracked<K> {
+    fn default() -> Self {
+        Self {
+            polls: HashMap::new(),
+            by_time: BTreeMap::new(),
+            epoch_ms: 0,
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Tracked<K> {
+    pub(super) fn has(&self, place: &K) -> bool {
         self.polls.contains_key(place)
     }
 
-    pub(super) fn get(&self, place: &PollPlace) -> Option<&Track> {
+    pub(super) fn get(&self, place: &K) -> Option<&Track> {
         self.polls.get(place).map(|(track, _)| track)
     }
 
     /// Puts a poll back with what is known of it, to be looked at when it wants to.
-    pub(super) fn put(&mut self, place: PollPlace, track: Track, now: Now) {
+    pub(super) fn put(&mut self, place: K, track: Track, now: Now) {
         if let Some(at_ms) = track.next_ms(now) {
             self.by_time.entry(at_ms).or_default().insert(place.clone());
             self.polls.insert(place, (track, at_ms));
         }
     }
 
-    pub(super) fn take(&mut self, place: &PollPlace) -> Option<Track> {
+    pub(super) fn take(&mut self, place: &K) -> Option<Track> {
         let (track, at_ms) = self.polls.remove(place)?;
         if let Some(places) = self.by_time.get_mut(&at_ms) {
             places.remove(place);
@@ -48,7 +57,7 @@ impl Tracked {
     }
 
     /// The polls to look at now. They stay here: what is heard of them meanwhile is kept.
-    pub(super) fn due(&self, now_ms: u64) -> Vec<PollPlace> {
+    pub(super) fn due(&self, now_ms: u64) -> Vec<K> {
         let due = self.by_time.range(..=now_ms);
         due.flat_map(|(_, places)| places.iter().cloned()).collect()
     }

@@ -102,6 +102,19 @@ fn a_number_of_another_type_is_found() {
 }
 
 #[test]
+#[should_panic(expected = "the type of results")]
+fn a_match_poll_with_31_numbers_is_found() {
+    let result = serde_json::json!({
+        "results": vec![0; 31], "stddev": 0.0, "mean": 0.0, "sum": 0, "count": 0, "status": "active",
+    });
+    let frame = serde_json::json!({
+        "meta": { "request_id": 65_535, "action": "update", "target": "match_poll", "timestamp": 1 },
+        "data": { "match_id": "m", "poll_id": "p", "overall": result, "results": { "1": result } },
+    });
+    checked(&frame.to_string());
+}
+
+#[test]
 #[should_panic(expected = "the type of events")]
 fn an_empty_batch_is_found() {
     checked(

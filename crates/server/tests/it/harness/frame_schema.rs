@@ -13,6 +13,14 @@ enum Type {
     Object,
     /// One of these texts.
     Word(&'static [&'static str]),
+    /// Any number that JSON has.
+    Number,
+    /// So many whole numbers.
+    Integers(usize),
+    /// An object of this shape.
+    Shaped(&'static Shape),
+    /// Objects of this shape by name, at least one.
+    Map(&'static Shape),
     /// A list of objects of this shape, and whether it may be empty.
     List(&'static Shape, bool),
 }
@@ -88,6 +96,21 @@ const DROP: &Shape = &[
 ];
 const DROPS: &Shape = &[("drops", Type::List(DROP, true), false)];
 
+const RESULT: &Shape = &[
+    ("results", Type::Integers(32), false),
+    ("stddev", Type::Number, false),
+    ("mean", Type::Number, false),
+    ("sum", Type::Integer, false),
+    ("count", Type::Integer, false),
+    ("status", Type::Word(&["active", "expired"]), false),
+];
+const MATCH_POLL: &Shape = &[
+    ("match_id", Type::Text, false),
+    ("poll_id", Type::Text, false),
+    ("overall", Type::Shaped(RESULT), false),
+    ("results", Type::Map(RESULT), false),
+];
+
 /// The shape of a frame's data; `None` where this page does not know the target yet.
 fn shape(action: &str, target: &str) -> Option<&'static Shape> {
     Some(match (action, target) {
@@ -97,6 +120,7 @@ fn shape(action: &str, target: &str) -> Option<&'static Shape> {
         ("update", "datastream") => DATASTREAM,
         ("update", "twitchPurchaseBits") => TRANSACTION,
         ("update", "matchmaking") => CANDIDATE,
+        ("update", "match_poll") => MATCH_POLL,
         ("get", "transaction") => TRANSACTIONS,
         ("get", "matchmaking") => CANDIDATES,
         ("get", "drops") => DROPS,
@@ -108,12 +132,15 @@ fn shape(action: &str, target: &str) -> Option<&'static Shape> {
             | "config"
             | "datastream"
             | "matchmaking"
+            | "match_poll"
             | "twitchPurchaseBits"
             | "transaction_complete"
             | "transaction_completed"
             | "twitchBitsPurchase",
         )
         | ("validate" | "refund", "transaction")
+        | ("create" | "keepalive" | "add_channels" | "remove_channels" | "broadcast", "match")
+        | ("create" | "reconfigure" | "delete", "match_poll")
         | ("clear" | "remove", "matchmaking")
         | ("validate", "drops")
         | ("set", "gatewayActions" | "gatewayActionState" | "gameMetadata") => OK,
@@ -159,6 +186,19 @@ fn fits(value: &Value, kind: &Type) -> bool {
         Type::Text => value.is_string(),
         Type::Integer => value.is_i64(),
         Type::Bool => value.is_boolean(),
+        Type::Number => value.is_number(),
+        Type::Integers(count) => value
+            .as_array()
+            .is_some_and(|items| items.len() == *count && items.iter().all(Value::is_i64)),
+        Type::Shaped(shape) => value.as_object().is_some_and(|fields| {
+            check_object(fields, shape);
+            true
+        }),
+        Type::Map(shape) => value.as_object().is_some_and(|fields| {
+            let objects = fields.values().map(|item| item.as_object().unwrap());
+            objects.for_each(|item| check_object(item, shape));
+            !fields.is_empty()
+        }),
         Type::Object => value.is_object(),
         Type::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         Type::List(shape, may_be_empty) => value.as_array().is_some_and(|items| {

@@ -1,5 +1,6 @@
 //! Starts a real server on free ports and gives one client for each kind of caller.
 
+mod arena;
 mod audience;
 mod frame_rules;
 mod frame_schema;
@@ -26,6 +27,7 @@ use crowdlink_server::shutdown::Outcome;
 use crowdlink_store::{ManualClock, MemoryStore, Store};
 use tokio::task::JoinHandle;
 
+pub use arena::{Arena, MATCH, overall};
 pub use audience::Audience;
 pub use game::{Game, Incoming, refusal};
 pub use http::{Answer, Http};
