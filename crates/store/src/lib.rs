@@ -43,6 +43,8 @@ mod clock;
 pub mod conformance;
 mod contract;
 mod memory;
+mod postgres;
+mod prefix;
 mod sqlite;
 mod sweeper;
 
@@ -52,5 +54,6 @@ pub use contract::{
     Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError, VALUE_BYTES_MAX, Write,
 };
 pub use memory::{Faults, MemoryStore};
+pub use postgres::{PostgresDurability, PostgresOptions, PostgresStore};
 pub use sqlite::{Durability, ReadOnlySqlite, SqliteOptions, SqliteStore};
 pub use sweeper::{SWEEP_BATCH_RECORDS_MAX, SWEEP_BATCHES_MAX, SweeperGuard, spawn_sweeper};

@@ -13,5 +13,6 @@ mod faults;
 mod harness;
 mod kill;
 mod model;
+mod postgres;
 mod read_only;
 mod sqlite;

@@ -1,0 +1,4 @@
+//! What is particular to the engine for clusters.
+
+mod conformance;
+mod server;
