@@ -15,6 +15,7 @@ mod grounds;
 mod harness;
 mod kill;
 mod model;
+mod postgres;
 mod read_only;
 mod sqlite;
 mod transfer;

@@ -168,6 +168,7 @@ impl Server {
             clock: clock.clone(),
             random: Arc::new(SeededRandom::from_seed(seed)),
             bus,
+            node: 0,
         };
         let app = Arc::new(App::new(settings, foundation, auto_register).await.unwrap());
         let (told, ready) = tokio::sync::oneshot::channel();

@@ -1,0 +1,10 @@
+//! What is particular to the engine for clusters.
+
+mod cluster;
+mod conformance;
+mod engine;
+mod kill;
+mod outage;
+mod schema;
+pub(crate) mod server;
+mod sweep;
