@@ -19,4 +19,5 @@ pub mod rest;
 pub mod settings;
 pub mod shutdown;
 pub mod takeover;
+pub mod tls;
 pub mod viewer;
