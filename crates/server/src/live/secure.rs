@@ -135,3 +135,93 @@ impl Write for Socket<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::net::SocketAddr;
+
+    use crowdlink_store::ManualClock;
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio::net::TcpListener;
+    use tokio_rustls::{TlsAcceptor, TlsConnector, client};
+
+    use super::*;
+    use crate::live::{Flow, Frame, Handler, Live, LiveLimits, Message, Session};
+
+    struct Deaf;
+
+    impl Handler for Deaf {
+        fn message(&mut self, _: Message<'_>, _: &Arc<Session>) -> impl Future<Output = Flow> {
+            ready(Flow::Continue)
+        }
+    }
+
+    /// Both ends of a connection over TLS, and where the client is.
+    async fn ends() -> (
+        TlsStream<TcpStream>,
+        client::TlsStream<TcpStream>,
+        SocketAddr,
+    ) {
+        let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
+        let chain = vec![issued.cert.der().clone()];
+        let mut roots = RootCertStore::empty();
+        roots.add(issued.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialing = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (accepted, peer) = listener.accept().await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let (here, there) = tokio::join!(
+            TlsAcceptor::from(Arc::new(server)).accept(accepted),
+            TlsConnector::from(Arc::new(client)).connect(name, dialing.unwrap()),
+        );
+        (here.unwrap(), there.unwrap(), peer)
+    }
+
+    /// The queue is empty then, for TLS has taken the frame.
+    #[tokio::test]
+    async fn what_is_encrypted_and_not_out_counts_as_waiting() {
+        let clock = ManualClock::new(0);
+        let live = Live::start(clock.clone(), LiveLimits::default());
+        let (here, _there, peer) = ends().await;
+        let (secure, rest) = Secure::new(here, clock.clone());
+        assert_eq!(rest, b"");
+        let session = live.open(secure, &[], peer, Deaf);
+        let frame = Frame::text(&"x".repeat(4_000));
+        let mut sent = 0;
+        while session.io.owes_since_ms() == u64::MAX {
+            assert!(session.send(&frame), "it takes all for ever");
+            clock.advance_ms(1);
+            tokio::task::yield_now().await;
+            sent += 1;
+            assert!(sent < 100_000);
+        }
+        assert_eq!(session.queued_bytes(), 0);
+        let behind_ms_max = live.limits().behind_ms_max;
+        while session.is_open() {
+            clock.advance_ms(250);
+            tokio::task::yield_now().await;
+            let waited_ms = clock.monotonic_ms() - u64::try_from(sent).unwrap();
+            assert!(waited_ms < behind_ms_max + 1_000, "it is never closed");
+        }
+        let waited_ms = clock.monotonic_ms() - u64::try_from(sent).unwrap();
+        assert!(
+            waited_ms + 1 >= behind_ms_max,
+            "closed after {waited_ms} ms"
+        );
+    }
+}

@@ -105,9 +105,9 @@ table! {
     tls: Tls {
         /// The certificate, followed by those of its issuers, in PEM form. Read again when it
         /// changes.
-        certificate: PathBuf = PathBuf::new(), "file", short "tls-certificate";
+        certificate: Option<PathBuf> = None, "file", short "tls-certificate";
         /// Its private key, in PEM form.
-        key: PathBuf = PathBuf::new(), "file", short "tls-key";
+        key: Option<PathBuf> = None, "file", short "tls-key";
         /// The listeners that speak TLS once there is a certificate: all but ops by default.
         listeners: Listeners = Listeners::public(), "";
     }

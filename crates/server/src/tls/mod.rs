@@ -52,19 +52,11 @@ impl Tls {
     /// Files that are missing, damaged, or do not belong together.
     pub fn open(settings: &settings::Tls, now_ms: i64) -> Result<Option<Arc<Self>>, TlsError> {
         let half = |given, missing| Err(TlsError::Half { given, missing });
-        let (certificate, key) = (&settings.certificate, &settings.key);
-        match (
-            certificate.as_os_str().is_empty(),
-            key.as_os_str().is_empty(),
-        ) {
-            (true, true) => return Ok(None),
-            (false, true) => return half("tls.certificate", "tls.key"),
-            (true, false) => return half("tls.key", "tls.certificate"),
-            (false, false) => {}
-        }
-        let files = Files {
-            certificate: certificate.clone(),
-            key: key.clone(),
+        let files = match (settings.certificate.clone(), settings.key.clone()) {
+            (Some(certificate), Some(key)) => Files { certificate, key },
+            (None, None) => return Ok(None),
+            (Some(_), None) => return half("tls.certificate", "tls.key"),
+            (None, Some(_)) => return half("tls.key", "tls.certificate"),
         };
         let pair = files.pair(&files.read()?)?;
         if !pair.validity.holds_at(now_ms) {

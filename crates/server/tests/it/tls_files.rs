@@ -62,7 +62,7 @@ async fn a_renewed_certificate_is_for_newcomers_and_open_connections_stay() {
         .get("/metrics")
         .await;
     let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
-    let expires = "crowdlink_tls_certificate_expires_timestamp_seconds 2000073600";
+    let expires = "crowdlink_tls_certificate_expires_timestamp_seconds 1999987200";
     assert!(metrics.contains(expires), "{metrics}");
 }
 
@@ -82,8 +82,8 @@ async fn links_that_are_swapped_are_followed() {
     };
     put("1");
     let server = Server::start_secure(&authority, |settings| {
-        settings.tls.certificate = folder.path().join("live/fullchain.pem");
-        settings.tls.key = folder.path().join("live/privkey.pem");
+        settings.tls.certificate = Some(folder.path().join("live/fullchain.pem"));
+        settings.tls.key = Some(folder.path().join("live/privkey.pem"));
     })
     .await;
     let first = authority.shown(server.address(EdgeName::SandboxRest)).await;
@@ -142,8 +142,8 @@ async fn an_expired_certificate_is_served_until_a_better_one_comes() {
 
 fn pair_of(authority: &Authority) -> settings::Tls {
     settings::Tls {
-        certificate: authority.certificate(),
-        key: authority.key(),
+        certificate: Some(authority.certificate()),
+        key: Some(authority.key()),
         ..settings::Tls::default()
     }
 }
@@ -198,12 +198,12 @@ fn a_file_that_is_not_there_and_a_setting_that_is_not_there_are_told() {
     let told = refused(&pair_of(&authority));
     assert!(told.contains("key.pem: No such file"), "{told}");
     let half = settings::Tls {
-        key: "".into(),
+        key: None,
         ..pair_of(&authority)
     };
     assert!(refused(&half).contains("tls.key is not; TLS needs both"));
     let half = settings::Tls {
-        certificate: "".into(),
+        certificate: None,
         ..pair_of(&authority)
     };
     assert!(refused(&half).contains("tls.certificate is not; TLS needs both"));

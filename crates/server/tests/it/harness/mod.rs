@@ -79,8 +79,8 @@ impl Server {
     /// The same with a certificate of an authority on all its listeners but ops; clients trust it.
     pub async fn start_secure(authority: &Authority, change: impl FnOnce(&mut Settings)) -> Self {
         let mut server = Self::start_with(|settings| {
-            settings.tls.certificate = authority.certificate();
-            settings.tls.key = authority.key();
+            settings.tls.certificate = Some(authority.certificate());
+            settings.tls.key = Some(authority.key());
             change(settings);
         })
         .await;
