@@ -19,7 +19,8 @@ const GAME: &str = "CROWDLINK_TEST_TLS_GAME";
 async fn a_game_plays_over_tls_where_the_machine_trusts_the_server() {
     if let Ok(game) = env::var(GAME) {
         let (url, pin) = game.split_once(' ').unwrap();
-        return play(url, pin, env::var_os("SSL_CERT_FILE").is_some()).await;
+        let trusted = env::var_os("SSL_CERT_FILE").is_some();
+        return Box::pin(play(url, pin, trusted)).await;
     }
     let data = tempfile::tempdir().unwrap();
     let issued = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -61,7 +62,7 @@ async fn a_game_plays_over_tls_where_the_machine_trusts_the_server() {
 
 async fn play(url: &str, pin: &str, trusted: bool) {
     let connect = connect(url).connect_within(std::time::Duration::from_secs(2));
-    let paired = soon("pairing or its end", connect.pair_with_pin(pin)).await;
+    let paired = soon("pairing or its end", Box::pin(connect.pair_with_pin(pin))).await;
     if !trusted {
         let error = paired.unwrap_err();
         return assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
