@@ -14,6 +14,7 @@ mod load;
 mod memory;
 mod open_files;
 mod rest;
+mod secure;
 mod server;
 mod socket;
 mod votes;

@@ -127,7 +127,10 @@ pub(crate) fn ready(child: &mut Child, edge: &str) -> Result<SocketAddr> {
         let address = addresses
             .split(' ')
             .find_map(|pair| pair.strip_prefix(edge)?.strip_prefix('='));
-        return Ok(address.context("the ready line has no address")?.parse()?);
+        let address = address.context("the ready line has no address")?;
+        // One that speaks TLS has its scheme before it.
+        let address = address.split_once("://").map_or(address, |(_, rest)| rest);
+        return Ok(address.parse()?);
     }
     bail!("the server ended before it was ready")
 }

@@ -1,6 +1,6 @@
 //! A WebSocket as small as it can be: a socket, a handshake, text frames.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -41,6 +41,15 @@ pub(crate) fn connect_with(
 /// Makes a WebSocket of a connection.
 pub(crate) fn upgrade(stream: &mut TcpStream, path: &str) -> Result<()> {
     let host = stream.peer_addr()?;
+    upgrade_at(stream, host, path)
+}
+
+/// The same over whatever connects to a host.
+pub(crate) fn upgrade_at(
+    stream: &mut (impl Read + Write),
+    host: SocketAddr,
+    path: &str,
+) -> Result<()> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n\
          Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -58,7 +67,7 @@ fn address(number: usize) -> Result<Ipv4Addr> {
     Ok(Ipv4Addr::new(127, 0, high.saturating_add(1), low))
 }
 
-fn read_head(stream: &mut TcpStream) -> Result<String> {
+fn read_head(stream: &mut impl Read) -> Result<String> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         anyhow::ensure!(head.len() < ANSWER_BYTES_MAX, "the head has no end");
@@ -86,7 +95,7 @@ pub(crate) fn text_frame(text: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// The payload of the next frame, which must be a message of up to 64 KiB.
-pub(crate) fn read_frame(stream: &mut TcpStream) -> Result<Vec<u8>> {
+pub(crate) fn read_frame(stream: &mut impl Read) -> Result<Vec<u8>> {
     let mut header = [0; 2];
     stream.read_exact(&mut header).context("no answer")?;
     let [first, short] = header;

@@ -24,7 +24,7 @@ export const PLATFORM = '.ext-twitch.tv';
 
 /**
  * Debian's Chromium with a profile of its own, which is gone when it is closed. With `tls`, names of
- * the hosted service resolve to that stand-in for them, and its key is trusted.
+ * the hosted service resolve to that port of this machine, and its key is trusted.
  */
 export function startBrowser({ tls } = {}) {
   const hosted = tls ? HOSTED.map((name) => `MAP ${name}:443 127.0.0.1:${tls.port}, `).join('') : '';

@@ -1,7 +1,8 @@
 // Starts the built server with a data folder of its own on free ports, and ends it.
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -17,9 +18,13 @@ const LOG_LINES_MAX = 200;
 
 const LISTENERS = ['sandbox-rest', 'sandbox-gamelink', 'production-rest', 'production-gamelink', 'ops'];
 
-/** Starts the program in CROWDLINK_BIN; resolves when all its listeners accept. */
-export async function startCrowdlink() {
+/**
+ * Starts the program in CROWDLINK_BIN; resolves when all its listeners accept. With a `certificate`
+ * REST and viewers are served over TLS; games, which have no browser, stay on plain TCP.
+ */
+export async function startCrowdlink({ certificate } = {}) {
   const server = new Crowdlink(await mkdtemp(join(tmpdir(), 'crowdlink-browser-')));
+  if (certificate) await server.secure(certificate);
   await server.start();
   return server;
 }
@@ -40,12 +45,26 @@ class Crowdlink {
   constructor(data) {
     this.data = data;
     this.addresses = {};
+    this.tls = [];
+    this.scheme = 'http';
+  }
+
+  /** Has the pages' listeners speak TLS. */
+  async secure({ certificate, key }) {
+    const files = { certificate, key };
+    for (const [name, text] of Object.entries(files)) {
+      const path = join(this.data, `${name}.pem`);
+      await writeFile(path, text);
+      this.tls.push(`--tls-${name}`, path);
+    }
+    this.tls.push('--tls-listeners', 'sandbox-rest,production-rest');
+    this.scheme = 'https';
   }
 
   /** Starts the program; again with the same data at the same addresses. */
   async start() {
     const flags = LISTENERS.flatMap((name) => [`--${name}`, this.addresses[name] ?? '127.0.0.1:0']);
-    const child = spawn(program(), ['--data', this.data, ...flags], {
+    const child = spawn(program(), ['--data', this.data, ...this.tls, ...flags], {
       cwd: this.data,
       env: environment(),
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -73,12 +92,12 @@ class Crowdlink {
 
   /** Base address of the sandbox's REST side. */
   get rest() {
-    return `http://${this.addresses['sandbox-rest']}`;
+    return `${this.scheme}://${this.addresses['sandbox-rest']}`;
   }
 
   /** Base address of production's REST side. */
   get production() {
-    return `http://${this.addresses['production-rest']}`;
+    return `${this.scheme}://${this.addresses['production-rest']}`;
   }
 
   /**
@@ -93,9 +112,7 @@ class Crowdlink {
     const late = AbortSignal.timeout(START_MS_MAX);
     let known = false;
     while (!known) {
-      const who = await fetch(`${this.production}/v1/e/user_info`, { headers: { authorization }, signal: late });
-      known = who.ok;
-      await who.arrayBuffer();
+      known = await succeeds(`${this.production}/v1/e/user_info`, { headers: { authorization }, signal: late });
     }
     return secret;
   }
@@ -118,6 +135,21 @@ class Crowdlink {
   }
 }
 
+/** Whether a GET is answered with 200; over TLS whatever the certificate, which only a browser is to judge. */
+async function succeeds(url, options) {
+  if (url.startsWith('http:')) {
+    const answer = await fetch(url, options);
+    await answer.arrayBuffer();
+    return answer.ok;
+  }
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { ...options, rejectUnauthorized: false }, (answer) => {
+      answer.resume().on('end', () => resolve(answer.statusCode === 200));
+    });
+    asked.on('error', reject).end();
+  });
+}
+
 function keepLog(child) {
   const log = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
@@ -138,7 +170,8 @@ function readyLine(child) {
       if (!line.startsWith('ready ')) return;
       clearTimeout(late);
       child.off('exit', ended);
-      resolve(Object.fromEntries(line.split(' ').slice(1).map((pair) => pair.split('='))));
+      const pairs = line.split(' ').slice(1).map((pair) => pair.split('='));
+      resolve(Object.fromEntries(pairs.map(([name, url]) => [name, url.replace(/^.*:\/\//, '')])));
     });
   });
 }

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 
 import { PLATFORM, startBrowser, startPages } from './browser.mjs';
+import { selfSigned } from './certificate.mjs';
 import { startCrowdlink } from './crowdlink.mjs';
-import { startHosted } from './hosted.mjs';
 
 /** The longest any single step may take. Steps wait for a condition; this bounds the wait. */
 export const STEP_MS_MAX = 15_000;
@@ -12,15 +12,17 @@ export const EXTENSION = 'browser-suite-extension';
 
 /**
  * Starts everything; what started is stopped again when a later part does not start. With `tls`
- * the browser finds this machine where the library looks for the hosted service.
+ * REST and viewers are served over TLS, and the browser finds this server where the library looks
+ * for the hosted service (spec 4.2).
  */
 export async function startRig({ tls = false } = {}) {
   const rig = new Rig();
   try {
-    rig.server = await startCrowdlink();
+    const certificate = tls && selfSigned('hosted service');
+    rig.server = await startCrowdlink({ certificate });
     rig.pages = await startPages();
-    if (tls) rig.hosted = await startHosted(new URL(rig.server.rest).port);
-    rig.browser = await startBrowser({ tls: rig.hosted });
+    const hosted = certificate && { port: new URL(rig.server.rest).port, ...certificate };
+    rig.browser = await startBrowser({ tls: hosted });
   } catch (error) {
     await rig.stop().catch(() => {});
     throw error;
@@ -93,7 +95,7 @@ class Rig {
 
   /** Stops what was started, everything even if one part fails to. */
   async stop() {
-    const parts = [this.pages, this.hosted, this.server];
+    const parts = [this.pages, this.server];
     const stops = [this.browser?.close(), ...parts.map((part) => part?.stop())];
     const failed = (await Promise.allSettled(stops)).filter(({ status }) => status === 'rejected');
     if (failed.length > 0) throw failed[0].reason;

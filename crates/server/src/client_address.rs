@@ -47,7 +47,8 @@ impl ClientAddress {
         address
     }
 
-    fn is_trusted(&self, address: IpAddr) -> bool {
+    /// Whether an address is a proxy's that is believed.
+    pub(crate) fn is_trusted(&self, address: IpAddr) -> bool {
         self.trusted
             .iter()
             .any(|network| network.contains(&address))

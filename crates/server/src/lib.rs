@@ -19,5 +19,6 @@ pub mod rest;
 pub mod settings;
 pub mod shutdown;
 pub mod takeover;
+pub mod tls;
 pub mod twitch;
 pub mod viewer;

@@ -39,6 +39,7 @@ fn start(open_files_max: u64, clock: Arc<dyn Clock>) -> SocketAddr {
         bound,
         router,
         direct: Direct::default(),
+        tls: None,
     }];
     tokio::spawn(serve(edges, limits, Shutdown::new(), clock));
     address

@@ -24,4 +24,6 @@ mod polls;
 mod readme;
 mod revocation;
 mod state;
+#[cfg(feature = "tls")]
+mod tls;
 mod tokens;

@@ -18,6 +18,7 @@ use crate::listen::{Bound, Edge, EdgeName};
 use crate::live::{Live, Quota};
 use crate::ops::{self, Metrics};
 use crate::rest::{self, RestEdge};
+use crate::tls::{HandshakeLimits, Handshakes};
 use crate::viewer::{self, ViewerEdge};
 
 /// The edges of an app on their sockets.
@@ -71,6 +72,12 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
         (rest::router(edge, others), direct)
     };
     let ops = || ops::router(Arc::clone(&app.metrics), Arc::clone(&app.readiness));
+    let secured = |name| {
+        let tls = app.tls.as_ref()?;
+        let proxies = ClientAddress::new(&settings.proxy);
+        let limits = HandshakeLimits::new(settings);
+        Handshakes::of(tls, name, limits, proxies, Arc::clone(&app.clock))
+    };
     let edge = |bound: Bound| {
         let name = bound.name;
         let access = Access::new(name.stage(), app.metrics.http.clone(), Arc::clone(&ids));
@@ -85,6 +92,7 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
             bound,
             router: access.around(router),
             direct,
+            tls: secured(name),
         }
     };
     bound.into_iter().map(edge).collect()

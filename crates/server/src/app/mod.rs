@@ -23,6 +23,7 @@ use crate::live::Live;
 use crate::ops::{MeteredStore, Metrics, Readiness};
 use crate::settings::Settings;
 use crate::shutdown::{Outcome, Shutdown};
+use crate::tls::Tls;
 use crate::twitch::PlatformWay;
 use crate::viewer::{PusherWay, SocketWay};
 
@@ -65,6 +66,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Its end.
     pub shutdown: Shutdown,
+    /// The certificate, where there is one.
+    pub tls: Option<Arc<Tls>>,
     settings: Settings,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
@@ -82,6 +85,10 @@ impl App {
         auto_register: bool,
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new());
+        let tls = Tls::open(&settings.tls, foundation.clock.now_ms())?;
+        if let Some(tls) = &tls {
+            tls.metrics().register(&metrics);
+        }
         let metered = MeteredStore::new(foundation.store, metrics.store.clone());
         let store: Arc<dyn Store> = Arc::new(metered);
         let clock = foundation.clock;
@@ -128,6 +135,7 @@ impl App {
             pump,
             metrics,
             shutdown,
+            tls,
             settings,
             clock,
             store,
@@ -173,6 +181,9 @@ impl App {
         background.spawn(async move { pump.run().await });
         if let Some(platform) = self.platform.clone() {
             background.spawn(platform.run(self.shutdown.clone()));
+        }
+        if let Some(tls) = &self.tls {
+            background.spawn(Arc::clone(tls).watch(Arc::clone(&self.clock)));
         }
         let _sweeper = spawn_sweeper(Arc::clone(&self.store), Arc::clone(&self.clock), SWEEP_MS);
         self.readiness.started();

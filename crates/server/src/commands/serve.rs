@@ -40,14 +40,16 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
         bus: Arc::new(LocalBus::new()),
         node: node.number(),
     };
-    let door = Door::open(&settings.store.data, &bound);
+    let data = settings.store.data.clone();
     let app = App::new(settings, foundation, dev).await?;
+    // Not before: whoever fails to start must leave the door of the running server alone.
+    let door = Door::open(&data, &bound);
     let mut hello = String::new();
     if dev {
         Demo::register(&app.core).await?;
-        hello = Demo::first_steps(&bound);
+        hello = Demo::first_steps(&bound, app.tls.as_deref());
     }
-    let line = format!("{}\n", ready_line(&bound)?);
+    let line = format!("{}\n", ready_line(&bound, app.tls.as_deref())?);
     let signals = tokio::spawn(app.shutdown.clone().on_signals());
     let handing = match door {
         Ok(door) => Some(tokio::spawn(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use crowdlink_store::Clock;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
 use super::connection::Connections;
@@ -14,6 +15,7 @@ use super::refuse::Refusals;
 use super::{Bound, ConnectionLimits, EdgeName, Peer};
 use crate::direct::Direct;
 use crate::shutdown::Shutdown;
+use crate::tls::Handshakes;
 
 /// Pause after the system could not hand a connection out for want of something.
 const EXHAUSTED_PAUSE_MS: u64 = 100;
@@ -27,6 +29,8 @@ pub struct Edge {
     pub router: Router,
     /// What answers before it, if anything does.
     pub direct: Direct,
+    /// Where it speaks TLS: what comes before that.
+    pub tls: Option<Handshakes>,
 }
 
 /// Serves the edges until the drain starts; then their sockets are closed, and connections finish
@@ -53,6 +57,7 @@ pub async fn serve(
             bound,
             router,
             direct,
+            tls,
         } = edge;
         acceptors.push(Acceptor {
             name: bound.name,
@@ -68,6 +73,7 @@ pub async fn serve(
                 .open_files_max
                 .saturating_sub(limits.open_files_reserved),
             refusals: refusals.clone(),
+            tls,
             clock: Arc::clone(&clock),
         });
     }
@@ -101,14 +107,19 @@ struct Acceptor {
     /// Descriptors at or above this number belong to the reserve.
     open_files_max: u64,
     refusals: Refusals,
+    tls: Option<Handshakes>,
     clock: Arc<dyn Clock>,
 }
 
 impl Acceptor {
     async fn run(&self) {
         loop {
+            let room = match &self.tls {
+                Some(handshakes) => handshakes.room().await,
+                None => None,
+            };
             match self.listener.accept().await {
-                Ok((stream, peer)) => self.take(stream, Peer(peer)),
+                Ok((stream, peer)) => self.take(stream, Peer(peer), room),
                 // The caller went away before it was accepted: nobody is waiting.
                 Err(error) if is_about_the_caller(&error) => {}
                 Err(error) => {
@@ -119,18 +130,30 @@ impl Acceptor {
         }
     }
 
-    fn take(&self, stream: TcpStream, peer: Peer) {
+    fn take(&self, stream: TcpStream, peer: Peer, room: Option<OwnedSemaphorePermit>) {
         // The system hands out the lowest free number, so the number of a new descriptor tells
         // how many are open, whatever they are open for. Nothing has to be counted.
         let number = u64::try_from(stream.as_raw_fd()).unwrap_or(u64::MAX);
         if number >= self.open_files_max {
             tracing::warn!(edge = %self.name, "refusing a caller: too many open files");
-            self.refusals.refuse(stream);
+            // A word that is not encrypted would be none to a caller who speaks TLS.
+            if self.tls.is_none() {
+                self.refusals.refuse(stream);
+            }
             return;
         }
         // Small frames go out at once. A socket that refuses is about to fail anyway.
         let _ = stream.set_nodelay(true);
-        self.connections.spawn(stream, peer);
+        match (&self.tls, room) {
+            (Some(handshakes), Some(room)) => {
+                if let Some(place) = handshakes.place(room, peer) {
+                    let handshakes = handshakes.clone();
+                    self.connections
+                        .spawn_secure(stream, peer, handshakes, place);
+                }
+            }
+            _ => self.connections.spawn(stream, peer),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::EdgeName;
 use crate::settings::{Address, Listen};
+use crate::tls::Tls;
 
 /// A socket that listens for one edge. Its connections wait in the queue of the system until
 /// somebody accepts.
@@ -123,18 +124,25 @@ pub fn bind_all(listen: &Listen, taken: Vec<Bound>) -> Result<Vec<Bound>, BindEr
     Ok(all)
 }
 
-/// The line that says that every listener accepts (spec 6.1), without its line break.
+/// The line that says that every listener accepts (spec 6.1), without its line break. The address
+/// of one that speaks TLS has its scheme before it.
 ///
 /// # Errors
 /// A socket that does not tell its address.
-pub fn ready_line(bound: &[Bound]) -> io::Result<String> {
+pub fn ready_line(bound: &[Bound], tls: Option<&Tls>) -> io::Result<String> {
     let mut line = "ready".to_owned();
     for name in EdgeName::ALL {
         let address = match bound.iter().find(|bound| bound.name == name) {
             Some(bound) => Address::At(bound.listener.local_addr()?),
             None => Address::Off,
         };
-        let _ = write!(line, " {name}={address}");
+        let is_secure = address != Address::Off && tls.is_some_and(|tls| tls.covers(name));
+        let scheme = match name {
+            _ if !is_secure => "",
+            EdgeName::SandboxGamelink | EdgeName::ProductionGamelink => "wss://",
+            EdgeName::SandboxRest | EdgeName::ProductionRest | EdgeName::Ops => "https://",
+        };
+        let _ = write!(line, " {name}={scheme}{address}");
     }
     Ok(line)
 }

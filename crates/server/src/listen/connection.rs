@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::unconstrained;
@@ -28,7 +29,8 @@ use super::head_timer::HeadTimer;
 use super::lingering::Lingering;
 use super::{ConnectionLimits, Peer};
 use crate::direct::Direct;
-use crate::shutdown::{Phase, Shutdown};
+use crate::shutdown::{InFlight, Phase, Shutdown};
+use crate::tls::{Handshakes, Place};
 
 /// How long a draining server waits for the first request of a connection that is open already.
 const FIRST_REQUEST_MS_MAX: u64 = 1_000;
@@ -78,8 +80,42 @@ impl Connections {
     }
 
     /// Serves a connection in a task of its own, which ends with the last response or the upgrade.
-    /// The stream goes to hyper as `TokioIo<TcpStream>`, so `Upgraded::downcast` gives it back.
     pub(super) fn spawn(&self, stream: TcpStream, peer: Peer) {
+        tokio::spawn(self.serve(stream, peer, self.in_flight()));
+    }
+
+    /// The same behind a TLS handshake.
+    pub(super) fn spawn_secure(
+        &self,
+        stream: TcpStream,
+        peer: Peer,
+        handshakes: Handshakes,
+        place: Place,
+    ) {
+        let connections = self.clone();
+        let in_flight = self.in_flight();
+        tokio::spawn(async move {
+            let shaking = handshakes.shake(stream, place, &connections.shutdown);
+            if let Some(stream) = Box::pin(shaking).await {
+                connections.serve(stream, peer, in_flight).await;
+            }
+        });
+    }
+
+    fn in_flight(&self) -> Option<InFlight> {
+        (!self.outlasts_drain).then(|| self.shutdown.in_flight())
+    }
+
+    /// The stream goes to hyper as `TokioIo<S>`, so `Upgraded::downcast` gives it back.
+    fn serve<S>(
+        &self,
+        stream: S,
+        peer: Peer,
+        in_flight: Option<InFlight>,
+    ) -> impl Future<Output = ()> + Send + use<S>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let body_time_max = self.body_time_max;
         let (router, direct) = (self.router.clone(), self.direct.clone());
         let asked = Arc::new(Notify::new());
@@ -108,8 +144,7 @@ impl Connections {
         let shutdown = self.shutdown.clone();
         let clock = Arc::clone(&self.clock);
         let outlasts_drain = self.outlasts_drain;
-        let in_flight = (!outlasts_drain).then(|| shutdown.in_flight());
-        tokio::spawn(async move {
+        async move {
             let _in_flight = in_flight;
             let mut connection = pin!(connection);
             let ending = async {
@@ -149,7 +184,7 @@ impl Connections {
                 // Callers break connections all day; the error holds nothing they sent.
                 tracing::debug!(%error, "connection failed");
             }
-        });
+        }
     }
 }
 

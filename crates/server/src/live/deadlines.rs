@@ -64,7 +64,7 @@ impl Session {
 
     fn check_slow(self: &Arc<Self>, now_ms: u64) -> u64 {
         let out = self.out.lock();
-        let since_ms = out.waits_since_ms();
+        let since_ms = out.waits_since_ms().min(self.io.owes_since_ms());
         let open = out.is_open();
         drop(out);
         let due_ms = since_ms.saturating_add(self.live.limits().behind_ms_max);

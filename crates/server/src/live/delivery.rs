@@ -101,6 +101,10 @@ impl Session {
             // An error shows again when the task writes or reads; it deals with it.
             written = self.write_now(frame).unwrap_or(0);
             if written == frame.as_bytes().len() {
+                drop(out);
+                if self.io.owes_since_ms() != u64::MAX {
+                    self.waker.wake();
+                }
                 return true;
             }
         }
@@ -204,7 +208,7 @@ impl Session {
             match self.io.try_write(slices.get(..count).unwrap_or_default()) {
                 Ok(written) => queue.advance(written),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let since_ms = queue.since_ms();
+                    let since_ms = queue.since_ms().min(self.io.owes_since_ms());
                     drop(out);
                     self.arm(since_ms.saturating_add(self.live.limits().behind_ms_max));
                     return Ok(false);
@@ -215,6 +219,12 @@ impl Session {
             if queue.is_empty() {
                 out.queue = None;
             }
+        }
+        if !self.io.try_flush()? {
+            drop(out);
+            let since_ms = self.io.owes_since_ms();
+            self.arm(since_ms.saturating_add(self.live.limits().behind_ms_max));
+            return Ok(false);
         }
         if out.phase == Phase::Closing {
             drop(out);

@@ -14,9 +14,11 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::connection::Handler;
 use super::engine::Live;
+use super::secure::Secure;
 
 const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -154,11 +156,20 @@ impl PendingSocket {
     pub fn open<H: Handler>(self, live: Arc<Live>, peer: SocketAddr, handler: H) {
         tokio::spawn(async move {
             let Ok(upgraded) = self.0.await else { return };
-            let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+            let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+                Ok(parts) => {
+                    live.open(parts.io.into_inner(), &parts.read_buf, peer, handler);
+                    return;
+                }
+                Err(upgraded) => upgraded,
+            };
+            let Ok(parts) = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() else {
                 tracing::error!("a listener serves a socket that cannot be taken back");
                 return;
             };
-            live.open(parts.io.into_inner(), &parts.read_buf, peer, handler);
+            let (secure, rest) = Secure::new(parts.io.into_inner(), Arc::clone(live.clock()));
+            let early = [&*parts.read_buf, &rest].concat();
+            live.open(secure, &early, peer, handler);
         });
     }
 }

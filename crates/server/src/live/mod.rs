@@ -28,6 +28,7 @@ mod outbound;
 mod quota;
 mod rate;
 mod roster;
+mod secure;
 mod session;
 mod wheel;
 
@@ -43,4 +44,5 @@ pub use open_files::{FilePermit, OpenFiles};
 pub use outbound::SlotKey;
 pub use quota::{AddressKey, Permit, Quota};
 pub use rate::{RateLimit, RequestRate, TokenBucket, Verdict};
+pub use secure::Secure;
 pub use session::{CloseReason, Session, Tag};

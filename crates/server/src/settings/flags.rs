@@ -95,6 +95,7 @@ fn value_name(setting: &Setting) -> &'static str {
         "address" => "ADDR",
         "URL" => "URL",
         "directory" => "DIR",
+        "file" => "FILE",
         _ => "TEXT",
     }
 }

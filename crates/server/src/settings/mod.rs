@@ -8,6 +8,7 @@ mod environment;
 mod error;
 mod file;
 mod flags;
+mod listeners;
 mod reference;
 mod setting;
 mod table;
@@ -19,11 +20,12 @@ use std::path::Path;
 pub use environment::CONFIG_VARIABLE;
 pub use error::{SettingsError, Source};
 pub use flags::SettingFlags;
+pub use listeners::Listeners;
 pub use reference::{markdown, text};
 pub use setting::{Kind, Setting};
 pub use table::{
     Bus, Lifetimes, Limits, Listen, Log, Proxy, Rates, Rig, Settings, Shutdown, Store, TABLE,
-    Timeouts, Twitch,
+    Timeouts, Tls, Twitch,
 };
 pub use value::{Address, ConnectionUrl, ForwardedHeader};
 

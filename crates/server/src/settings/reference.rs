@@ -56,7 +56,7 @@ fn default_with_unit(setting: &Setting) -> String {
     let default = (setting.default)();
     match (default.as_str(), setting.unit) {
         ("", _) => "(none)".to_owned(),
-        (_, "" | "address" | "URL" | "directory") => default,
+        (_, "" | "address" | "URL" | "directory" | "file") => default,
         (_, unit) => format!("{default} {unit}"),
     }
 }

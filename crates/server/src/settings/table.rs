@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::Serialize;
 
+use super::listeners::Listeners;
 use super::setting::Setting;
 use super::value::{Address, ConnectionUrl, ForwardedHeader, SettingValue, within};
 
@@ -97,6 +98,18 @@ table! {
         backlog_connections_max: u32 = 4_096, "connections", in 1..=65_535;
         /// How long the sender of `--takeover` waits for the running server, for each step.
         takeover_ms_max: u64 = 5_000, "ms", in 1..=PAUSE_MS_MAX;
+    }
+
+    "TLS"
+    /// Which listeners speak TLS (docs/tls.md).
+    tls: Tls {
+        /// The certificate, followed by those of its issuers, in PEM form. Read again when it
+        /// changes.
+        certificate: Option<PathBuf> = None, "file", short "tls-certificate";
+        /// Its private key, in PEM form.
+        key: Option<PathBuf> = None, "file", short "tls-key";
+        /// The listeners that speak TLS once there is a certificate: all but ops by default.
+        listeners: Listeners = Listeners::public(), "";
     }
 
     "Storage"
@@ -244,6 +257,11 @@ table! {
         open_files_max: u64 = 0, "files", in 0..=100_000_000;
         /// Open files kept free for everything but callers.
         open_files_reserved: u64 = 64, "files", in 16..=65_536;
+        /// TLS handshakes under way at one listener; who comes later waits to be accepted.
+        tls_handshakes_max: usize = 1_024, "handshakes", in 1..=65_536;
+        /// TLS handshakes under way at one listener from one address that is no trusted proxy; more
+        /// are closed.
+        tls_handshakes_per_address_max: u32 = 256, "handshakes", in 1..=65_536;
         /// Failed PINs on one connection; then it is closed with 1008.
         pin_failures_per_connection_max: u32 = 5, "failures", in 1..=RATE_MAX;
     }
@@ -323,6 +341,8 @@ table! {
     "Timeouts"
     /// How long to wait.
     timeouts: Timeouts {
+        /// For a TLS handshake.
+        tls_handshake_ms_max: u64 = 10_000, "ms", in 1..=PAUSE_MS_MAX;
         /// For the head of a request, also of the next one on a connection kept alive.
         request_head_ms_max: u64 = 10_000, "ms", in 1..=PAUSE_MS_MAX;
         /// For the whole body of a request.

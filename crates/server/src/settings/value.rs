@@ -115,6 +115,22 @@ impl SettingValue for PathBuf {
     }
 }
 
+impl SettingValue for Option<PathBuf> {
+    const KIND: Kind = Kind::Text;
+
+    fn from_text(text: &str) -> Option<Self> {
+        Some((!text.is_empty()).then(|| PathBuf::from(text)))
+    }
+
+    fn expected() -> String {
+        "a path or nothing".to_owned()
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(String::new, PathBuf::show)
+    }
+}
+
 impl SettingValue for Vec<IpNet> {
     const KIND: Kind = Kind::List;
 

@@ -53,6 +53,7 @@ fn beside(server: &Server) -> SocketAddr {
         bound,
         router: observed(router, "sandbox", metrics, RequestIds::new(START_MS)),
         direct: Direct::default(),
+        tls: None,
     }];
     let limits = ConnectionLimits::new(&settings, 4_096);
     let shutdown = server.app.shutdown.clone();

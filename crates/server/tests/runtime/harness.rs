@@ -48,6 +48,7 @@ pub(crate) fn start_on(
         bound,
         router,
         direct: Direct::default(),
+        tls: None,
     }];
     let serving = tokio::spawn(serve(edges, limits, shutdown.clone(), clock));
     TestServer {

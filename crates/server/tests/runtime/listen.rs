@@ -270,7 +270,7 @@ fn the_ready_line_names_every_edge_in_order() {
         .map(|b| b.listener.local_addr().unwrap().port())
         .collect();
     assert_eq!(
-        ready_line(&bound).unwrap(),
+        ready_line(&bound, None).unwrap(),
         format!(
             "ready sandbox-rest=127.0.0.1:{} sandbox-gamelink=[::1]:{} production-rest=off \
              production-gamelink=off ops=127.0.0.1:{}",

@@ -38,7 +38,16 @@ impl Program {
         Self::start_at(data, "127.0.0.1:0", "127.0.0.1:0")
     }
 
+    /// The same with settings of the test's own.
+    pub fn start_with(data: &Path, flags: &[String]) -> Self {
+        Self::launch(data, "127.0.0.1:0", "127.0.0.1:0", flags)
+    }
+
     fn start_at(data: &Path, rest: &str, gamelink: &str) -> Self {
+        Self::launch(data, rest, gamelink, &[])
+    }
+
+    fn launch(data: &Path, rest: &str, gamelink: &str, flags: &[String]) -> Self {
         let log = File::options()
             .create(true)
             .append(true)
@@ -53,6 +62,7 @@ impl Program {
                 "--production-gamelink=off",
                 "--ops=off",
             ])
+            .args(flags)
             .arg("--data")
             .arg(data)
             .stdin(Stdio::null())
@@ -71,7 +81,9 @@ impl Program {
         });
         let address = |name: &str| {
             let (_, rest) = ready.split_once(&format!("{name}=")).unwrap();
-            rest.split(' ').next().unwrap().parse().unwrap()
+            let url = rest.split(' ').next().unwrap();
+            let (_, address) = url.split_once("://").unwrap_or(("", url));
+            address.parse().unwrap()
         };
         Self {
             rest: address("sandbox-rest"),
@@ -96,6 +108,11 @@ impl Program {
     /// Where games connect.
     pub fn url(&self) -> String {
         format!("ws://{}", self.gamelink)
+    }
+
+    /// The same over TLS.
+    pub fn secure_url(&self) -> String {
+        format!("wss://{}", self.gamelink)
     }
 
     /// A page of a role in a channel.

@@ -6,19 +6,18 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::frame_rules;
+use super::{Wire, dial, frame_rules};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connected game.
 pub struct Game {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Wire>,
     next_id: u16,
 }
 
@@ -44,11 +43,11 @@ impl Game {
 
     /// The same, from a source address of its own.
     pub async fn connect_from(source: &str, address: SocketAddr, path: &str) -> Result<Self, u16> {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket
-            .bind(SocketAddr::new(source.parse().unwrap(), 0))
-            .unwrap();
-        let stream = socket.connect(address).await.unwrap();
+        Self::over(dial(source, address, None).await, address, path).await
+    }
+
+    /// The same on a connection that is there.
+    pub async fn over(stream: Wire, address: SocketAddr, path: &str) -> Result<Self, u16> {
         match client_async(format!("ws://{address}{path}"), stream).await {
             Ok((socket, _)) => Ok(Self { socket, next_id: 0 }),
             Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),

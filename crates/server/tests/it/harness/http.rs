@@ -8,13 +8,15 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+
+use super::{Trust, dial};
 
 /// A client of one REST edge, with or without a token.
 #[derive(Clone)]
 pub struct Http {
     address: SocketAddr,
     headers: Vec<(String, String)>,
+    trust: Option<Trust>,
 }
 
 /// What came back.
@@ -67,7 +69,14 @@ impl Http {
         Self {
             address,
             headers: Vec::new(),
+            trust: None,
         }
+    }
+
+    /// The same client over TLS, where it trusts somebody.
+    pub fn trusting(mut self, trust: Option<Trust>) -> Self {
+        self.trust = trust;
+        self
     }
 
     /// The same client with `Authorization: <client id> <jwt>`.
@@ -99,7 +108,7 @@ impl Http {
     }
 
     pub async fn send(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Answer {
-        let stream = TcpStream::connect(self.address).await.unwrap();
+        let stream = dial("127.0.0.1", self.address, self.trust.as_ref()).await;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
         let mut request = Request::builder()

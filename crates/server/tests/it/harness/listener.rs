@@ -8,11 +8,10 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::read::ZlibDecoder;
 use futures::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::Incoming;
+use super::{Incoming, Wire, dial_narrow};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest message to viewers (`spec 4.1`).
@@ -20,19 +19,17 @@ const MESSAGE_BYTES_MAX: usize = 5_000;
 
 /// A connected client.
 pub struct Listener {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Wire>,
 }
 
 impl Listener {
     /// Connects from an address to a path, or tells the HTTP status of the refusal.
     pub async fn connect_from(source: &str, address: SocketAddr, path: &str) -> Result<Self, u16> {
-        let socket = TcpSocket::new_v4().unwrap();
-        // Small, so that one who does not read is soon noticed.
-        socket.set_recv_buffer_size(8_192).unwrap();
-        socket
-            .bind(SocketAddr::new(source.parse().unwrap(), 0))
-            .unwrap();
-        let stream = socket.connect(address).await.unwrap();
+        Self::over(dial_narrow(source, address, None).await, address, path).await
+    }
+
+    /// The same on a connection that is there.
+    pub async fn over(stream: Wire, address: SocketAddr, path: &str) -> Result<Self, u16> {
         match client_async(format!("ws://{address}{path}"), stream).await {
             Ok((socket, _)) => Ok(Self { socket }),
             Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),

@@ -11,6 +11,7 @@ mod listener;
 mod platform;
 pub mod program;
 mod pusher;
+mod secure;
 mod viewer;
 
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ pub use jwt::{claims, payload, sign, sign_with_header};
 pub use listener::Listener;
 pub use platform::{Platform, Trouble};
 pub use pusher::{PUSHER_PATH, Pusher, channel_name};
+pub use secure::{Authority, Trust, Wire, dial, dial_narrow, secured};
 pub use viewer::{Told, Viewer};
 
 /// When tests begin (Unix ms): a whole second, for tokens count in those.
@@ -61,6 +63,8 @@ pub struct Server {
     pub app: Arc<App>,
     pub clock: Arc<ManualClock>,
     pub store: Arc<MemoryStore>,
+    /// What clients trust, where this server speaks TLS.
+    trust: Option<Trust>,
     addresses: Vec<(EdgeName, SocketAddr)>,
     running: JoinHandle<Outcome>,
 }
@@ -82,6 +86,18 @@ impl Server {
         over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
     ) -> Self {
         Self::start_as(change, false, over).await
+    }
+
+    /// The same with a certificate of an authority on all its listeners but ops; clients trust it.
+    pub async fn start_secure(authority: &Authority, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut server = Self::start_with(|settings| {
+            settings.tls.certificate = Some(authority.certificate());
+            settings.tls.key = Some(authority.key());
+            change(settings);
+        })
+        .await;
+        server.trust = Some(authority.trust());
+        server
     }
 
     /// The same as `crowdlink dev` starts it.
@@ -182,6 +198,7 @@ impl Server {
             app,
             clock,
             store,
+            trust: None,
             addresses,
             running,
         }
@@ -215,10 +232,11 @@ impl Server {
 
     /// A REST client of a stage.
     pub fn rest(&self, stage: Stage) -> Http {
-        Http::new(self.address(match stage {
+        let address = self.address(match stage {
             Stage::Sandbox => EdgeName::SandboxRest,
             Stage::Production => EdgeName::ProductionRest,
-        }))
+        });
+        Http::new(address).trusting(self.trust.clone())
     }
 
     /// A REST client of the sandbox.
@@ -268,7 +286,9 @@ impl Server {
     /// A game that has connected to the sandbox and not yet authenticated.
     pub async fn game(&self) -> Game {
         let path = format!("/0.0.1/{EXTENSION}");
-        Game::connect(self.address(EdgeName::SandboxGamelink), &path).await
+        let address = self.address(EdgeName::SandboxGamelink);
+        let wire = dial("127.0.0.1", address, self.trust.as_ref()).await;
+        Game::over(wire, address, &path).await.unwrap()
     }
 
     /// The same on a stage, of an extension.

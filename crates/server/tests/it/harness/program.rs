@@ -97,7 +97,11 @@ impl Process {
     /// Where an edge listens.
     pub fn address(&self, edge: &str) -> SocketAddr {
         let mut words = self.ready.split_whitespace();
-        let named = |word: &str| word.strip_prefix(edge)?.strip_prefix('=')?.parse().ok();
+        let named = |word: &str| {
+            let url = word.strip_prefix(edge)?.strip_prefix('=')?;
+            let (_, address) = url.split_once("://").unwrap_or(("", url));
+            address.parse().ok()
+        };
         words.find_map(named).unwrap()
     }
 

@@ -5,7 +5,7 @@ use crowdlink_server::listen::EdgeName;
 use serde_json::{Value, json};
 
 use super::listener::{Assembly, Listener};
-use super::{EXTENSION, SECRET, Server, claims, sign};
+use super::{EXTENSION, SECRET, Server, claims, dial_narrow, sign};
 
 /// A viewer who listens.
 pub struct Viewer {
@@ -55,7 +55,8 @@ impl Viewer {
             Stage::Production => EdgeName::ProductionRest,
         };
         let address = server.address(name);
-        let socket = Listener::connect_from("127.0.0.1", address, "/v1/viewer").await;
+        let wire = dial_narrow("127.0.0.1", address, server.trust.as_ref()).await;
+        let socket = Listener::over(wire, address, "/v1/viewer").await;
         Self {
             socket: socket.unwrap(),
             scope: String::new(),
