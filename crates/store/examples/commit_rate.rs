@@ -1,14 +1,20 @@
-//! How many commits a second the embedded engine acknowledges, next to what the disk can sync.
+//! How many commits a second an engine acknowledges, next to what the disk can sync.
 //!
-//! `cargo run --release -p crowdlink-store --example commit_rate [DIRECTORY]`
+//! `cargo run --release -p crowdlink-store --example commit_rate [DIRECTORY]` measures the embedded
+//! engine; with `postgres` or a `postgres://…` in place of the directory it is PostgreSQL, a private
+//! one or that of the URL (which must be for tests: records stay there), and another word is the number of
+//! nodes that write.
 
 use std::error::Error;
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use crowdlink_store::{Clock, Commit, SqliteOptions, SqliteStore, Store, SystemClock};
+use crowdlink_store::{
+    Clock, Commit, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, SystemClock,
+};
+use services::Postgres;
 
 const MEASURE_MS: u64 = 3_000;
 const CALLERS: [usize; 3] = [1, 64, 512];
@@ -18,26 +24,77 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
-    let parent = std::env::args_os()
-        .nth(1)
-        .map_or_else(std::env::temp_dir, PathBuf::from);
-    let directory = tempfile::tempdir_in(parent)?;
+    let mut words = std::env::args().skip(1);
+    let what = words.next();
     let clock = Arc::new(SystemClock::new());
+    match what.as_deref() {
+        Some("postgres") => {
+            let server = Postgres::start()?;
+            postgres(&server.url(), words.next(), &clock).await
+        }
+        Some(url) if url.starts_with("postgres") => postgres(url, words.next(), &clock).await,
+        Some(directory) => sqlite(Path::new(directory), &clock).await,
+        None => sqlite(&std::env::temp_dir(), &clock).await,
+    }
+}
+
+async fn sqlite(parent: &Path, clock: &Arc<SystemClock>) -> Outcome<()> {
+    let directory = tempfile::tempdir_in(parent)?;
     let mut out = std::io::stdout();
     let syncs = syncs_per_second(directory.path(), clock.as_ref())?;
     writeln!(out, "fdatasync of 4 KiB appended: {syncs:>9.0} /s")?;
-    writeln!(
-        out,
-        "callers  commits/s  transactions/s  commits per fdatasync"
-    )?;
+    heading()?;
     for callers in CALLERS {
-        let (commits, transactions) = commits_per_second(directory.path(), &clock, callers).await?;
-        let ratio = commits / syncs;
-        writeln!(
-            out,
-            "{callers:>7}  {commits:>9.0}  {transactions:>14.0}  {ratio:>21.1}"
-        )?;
+        let path = directory.path().join(callers.to_string());
+        let store = SqliteStore::open(path, clock.clone(), SqliteOptions::default())?;
+        let stores: [Arc<dyn Store>; 1] = [store.clone()];
+        let (commits, ms) = commits(&stores, clock, callers).await?;
+        report(callers, commits, store.transactions(), ms)?;
+        store.close().await;
     }
+    Ok(())
+}
+
+async fn postgres(url: &str, nodes: Option<String>, clock: &Arc<SystemClock>) -> Outcome<()> {
+    let count: usize = nodes.map_or(Ok(1), |nodes| nodes.parse())?;
+    let mut nodes = Vec::new();
+    for _ in 0..count {
+        nodes.push(PostgresStore::open(url, clock.clone(), PostgresOptions::default()).await?);
+    }
+    let stores: Vec<_> = nodes
+        .iter()
+        .map(|node| Arc::clone(node) as Arc<dyn Store>)
+        .collect();
+    writeln!(std::io::stdout(), "{count} nodes on PostgreSQL")?;
+    heading()?;
+    let mut before = 0;
+    for callers in CALLERS {
+        let (commits, ms) = commits(&stores, clock, callers).await?;
+        let transactions: u64 = nodes.iter().map(|node| node.transactions()).sum();
+        report(callers, commits, transactions - before, ms)?;
+        before = transactions;
+    }
+    for node in nodes {
+        node.close().await;
+    }
+    Ok(())
+}
+
+fn heading() -> Outcome<()> {
+    writeln!(
+        std::io::stdout(),
+        "callers  commits/s  transactions/s  commits per transaction"
+    )?;
+    Ok(())
+}
+
+fn report(callers: usize, commits: u64, transactions: u64, ms: u64) -> Outcome<()> {
+    let ratio = per_second(commits, transactions) / 1_000.0;
+    let (commits, transactions) = (per_second(commits, ms), per_second(transactions, ms));
+    writeln!(
+        std::io::stdout(),
+        "{callers:>7}  {commits:>9.0}  {transactions:>14.0}  {ratio:>23.1}"
+    )?;
     Ok(())
 }
 
@@ -59,35 +116,33 @@ fn syncs_per_second(directory: &Path, clock: &dyn Clock) -> Outcome<f64> {
     Ok(per_second(count, clock.monotonic_ms() - start))
 }
 
-async fn commits_per_second(
-    directory: &Path,
+/// Commits of so many callers, who take turns on the nodes, and how long that took in ms.
+async fn commits(
+    stores: &[Arc<dyn Store>],
     clock: &Arc<SystemClock>,
     callers: usize,
-) -> Outcome<(f64, f64)> {
-    let directory = directory.join(callers.to_string());
-    let store = SqliteStore::open(directory, clock.clone(), SqliteOptions::default())?;
+) -> Outcome<(u64, u64)> {
     let start = clock.monotonic_ms();
-    let tasks = (0..callers).map(|caller| {
-        let (store, clock) = (Arc::clone(&store), Arc::clone(clock));
-        tokio::spawn(async move {
-            let mut count = 0_u64;
-            while clock.monotonic_ms() - start < MEASURE_MS {
-                // A vote: a record of the voter's own.
-                let key = format!("bench/poll/vote/{caller}/{count}");
-                store
-                    .commit(Commit::new().put(key, vec![b'1'; VALUE_BYTES], None))
-                    .await?;
-                count += 1;
-            }
-            Outcome::Ok(count)
-        })
-    });
+    let tasks = (0..callers)
+        .zip(stores.iter().cycle())
+        .map(|(caller, store)| {
+            let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+            tokio::spawn(async move {
+                let mut count = 0_u64;
+                while clock.monotonic_ms() - start < MEASURE_MS {
+                    // A vote: a record of the voter's own.
+                    let key = format!("bench/poll/vote/{callers}/{caller}/{count}");
+                    store
+                        .commit(Commit::new().put(key, vec![b'1'; VALUE_BYTES], None))
+                        .await?;
+                    count += 1;
+                }
+                Outcome::Ok(count)
+            })
+        });
     let mut commits = 0;
     for task in futures::future::join_all(tasks).await {
         commits += task??;
     }
-    let ms = clock.monotonic_ms() - start;
-    let transactions = store.transactions();
-    store.close().await;
-    Ok((per_second(commits, ms), per_second(transactions, ms)))
+    Ok((commits, clock.monotonic_ms() - start))
 }

@@ -105,6 +105,50 @@ async fn a_stricter_database_stays_as_strict() {
 }
 
 #[tokio::test]
+async fn a_database_that_syncs_nothing_is_told_from_one_that_does() {
+    let server = Server::start();
+    let url = server.database().await;
+    let store = open(&url).await.unwrap();
+    for setting in ["fsync", "full_page_writes"] {
+        run(&url, &format!("ALTER SYSTEM SET {setting} = off")).await;
+    }
+    run(&url, "SELECT pg_reload_conf()").await;
+    loop {
+        let durability = store.durability().await.unwrap();
+        if !durability.fsync && !durability.full_page_writes {
+            break;
+        }
+    }
+}
+
+/// The time-out of statements must not cut the wait short: the database would call that a success.
+#[tokio::test]
+async fn a_commit_is_not_answered_before_the_standby_that_is_waited_for() {
+    let server = Server::start();
+    let url = server.database().await;
+    let options = PostgresOptions {
+        answer_ms_max: 300,
+        lock_ms_max: 200,
+        ..options()
+    };
+    let store = open_with(&url, ManualClock::new(0), options).await.unwrap();
+    put(store.as_ref(), "k", "1").await;
+    let names = "synchronous_standby_names";
+    run(&url, &format!("ALTER SYSTEM SET {names} = 'nobody'")).await;
+    run(&url, "SELECT pg_reload_conf()").await;
+    while row(&url, &format!("SHOW {names}")).await.get::<_, &str>(0) != "nobody" {}
+    for _ in 0..3 {
+        let commit = Commit::new().put("k", "2", None);
+        assert_unavailable(store.commit(commit).await, "");
+        assert_eq!(value(store.as_ref(), "k").await.as_deref(), Some("1"));
+    }
+    run(&url, &format!("ALTER SYSTEM RESET {names}")).await;
+    run(&url, "SELECT pg_reload_conf()").await;
+    while store.ping().await.is_err() {}
+    put(store.as_ref(), "k", "3").await;
+}
+
+#[tokio::test]
 async fn a_lock_elsewhere_is_waited_for_and_not_for_ever() {
     let server = Server::start();
     let url = server.database().await;

@@ -8,3 +8,4 @@ mod outage;
 mod schema;
 pub(crate) mod server;
 mod sweep;
+mod tls;
