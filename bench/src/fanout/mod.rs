@@ -3,6 +3,7 @@
 
 mod events;
 mod figures;
+mod misbehaving;
 mod peers;
 mod stand;
 
@@ -15,6 +16,7 @@ use clap::Args;
 use crate::core_use;
 use crate::open_files;
 use figures::Figures;
+use misbehaving::{MANNERS_COUNT, Misbehaving};
 use peers::{Kind, Programs};
 use stand::{PUBLISHERS, Pace, Stand};
 
@@ -40,6 +42,10 @@ pub(crate) struct FanoutArguments {
     /// How often to measure each, in turns
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
+    /// Viewers that read nothing, that say nothing, that leave half-way, and that flood: so many of
+    /// each beside those that behave; 0 leaves that measurement out
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    misbehaving: u32,
 }
 
 /// One line of the table: what was measured of one server in each round.
@@ -81,7 +87,50 @@ pub(crate) fn run(program: &Path, arguments: &FanoutArguments) -> Result<()> {
             (arguments.rounds, time),
         )?;
     }
+    let each = usize::try_from(arguments.misbehaving)?;
+    if each > 0 {
+        open_files::raise(viewers + PUBLISHERS + MANNERS_COUNT * each)?;
+        beside_misbehaving(&programs, (viewers, cores), (arguments.rounds, time), each)?;
+    }
     Ok(())
+}
+
+/// Measures ours alone and beside viewers that do not behave, in turns. That it ends says that no
+/// viewer that behaves was closed or missed an event.
+fn beside_misbehaving(
+    programs: &Programs,
+    (viewers, cores): (usize, (usize, usize)),
+    (rounds, time): (u32, Duration),
+    each: usize,
+) -> Result<()> {
+    let mut stand = Stand::start(Kind::Crowdlink, programs, viewers, cores)?;
+    let pace = Pace::Every(pause(viewers)?);
+    let bytes = SIZES[0];
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for round in 1..=rounds {
+        let figures = stand.measure(bytes, pace, time)?;
+        println!("round {round}: alone: {figures}");
+        alone.push(figures);
+        let misbehaving = Misbehaving::start(&stand.peer, each)?;
+        let figures = stand.measure(bytes, pace, time)?;
+        let flooded = misbehaving.flooded_bytes() / 1_000_000;
+        println!("round {round}: beside {each} of each manner: {figures}, flood {flooded} MB");
+        beside.push(figures);
+    }
+    let (alone, beside) = (Figures::median(&alone)?, Figures::median(&beside)?);
+    println!("median: alone: {alone}");
+    println!("median: beside those that do not behave: {beside}");
+    println!(
+        "misbehaving: p99 {:.2} of what it is alone, p50 {:.2}",
+        beside.p99_ms / alone.p99_ms,
+        beside.p50_ms / alone.p50_ms
+    );
+    Ok(())
+}
+
+/// From one event to the next, for so many deliveries a second.
+fn pause(viewers: usize) -> Result<Duration> {
+    Ok(Duration::from_secs(u64::try_from(viewers)?) / PACED_PER_S)
 }
 
 /// Measures the servers of a group in turns.
@@ -107,7 +156,7 @@ fn measure(
             peer.kind
         );
     }
-    let pause = Duration::from_secs(u64::try_from(viewers)?) / PACED_PER_S;
+    let pause = pause(viewers)?;
     let paces = [
         Pace::InFlight(1),
         Pace::InFlight(PUBLISHERS),

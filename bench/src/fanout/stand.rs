@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::ops::Range;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ struct Viewer {
 
 /// A server with its viewers.
 pub(super) struct Stand {
-    pub(super) peer: Peer,
+    pub(super) peer: Arc<Peer>,
     /// Memory of the server for each of its connections.
     pub(super) bytes_per_connection: u64,
     viewers: Vec<Viewer>,
@@ -74,7 +75,7 @@ impl Stand {
         (for_servers, for_load): (usize, usize),
     ) -> Result<Self> {
         core_use::stay_on(for_servers)?;
-        let peer = Peer::start(kind, programs)?;
+        let peer = Arc::new(Peer::start(kind, programs)?);
         core_use::stay_on(for_load)?;
         let mut stand = Self {
             peer,

@@ -108,4 +108,5 @@ mod user_info;
 mod viewer_events;
 mod viewer_socket;
 mod viewer_socket_limits;
+mod viewers_misbehaving;
 mod votes;

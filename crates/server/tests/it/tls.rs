@@ -181,7 +181,7 @@ async fn frames_that_come_with_the_upgrade_are_not_lost() {
         .to_vec();
     // Pings of 100 bytes under a mask of zeros: more than the reader of the head takes.
     for _ in 0..400 {
-        bytes.extend([0x89, 0x80 | 100, 0, 0, 0, 0]);
+        bytes.extend([0x89, 0x80 | 0x64, 0, 0, 0, 0]);
         bytes.extend([b'x'; 100]);
     }
     stream.write_all(&bytes).await.unwrap();

@@ -42,6 +42,11 @@ impl Listener {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
+    /// Sends a text frame where the connection still takes one.
+    pub async fn try_send(&mut self, text: &str) -> bool {
+        self.socket.send(Message::text(text)).await.is_ok()
+    }
+
     /// Sends a binary frame.
     pub async fn send_binary(&mut self, bytes: &[u8]) {
         self.socket
