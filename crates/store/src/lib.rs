@@ -45,6 +45,8 @@ mod clock;
 pub mod conformance;
 mod contract;
 mod memory;
+mod postgres;
+mod prefix;
 mod sqlite;
 mod sweeper;
 pub mod transfer;
@@ -56,5 +58,6 @@ pub use contract::{
     Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError, VALUE_BYTES_MAX, Write,
 };
 pub use memory::{Faults, MemoryStore};
+pub use postgres::{PostgresBulk, PostgresDurability, PostgresOptions, PostgresStore};
 pub use sqlite::{Durability, ReadOnlySqlite, SqliteBulk, SqliteOptions, SqliteStore};
 pub use sweeper::{SWEEP_BATCH_RECORDS_MAX, SWEEP_BATCHES_MAX, SweeperGuard, spawn_sweeper};

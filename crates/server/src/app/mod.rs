@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use crowdlink_core::{Core, Notice, Random, SeededRandom, World};
-use crowdlink_store::{Bulk, Clock, SqliteBulk, SqliteOptions, SqliteStore, Store, spawn_sweeper};
+use crowdlink_store::{
+    Bulk, Clock, PostgresBulk, SqliteBulk, SqliteOptions, SqliteStore, Store, spawn_sweeper,
+};
 use tokio::task::JoinSet;
 
 pub use configured::{core_options, live_limits};
@@ -55,13 +57,14 @@ pub fn open_embedded(
 }
 
 /// The settings' store as what everything is moved from or to. Opens nothing yet.
-pub fn bulk(settings: &Settings) -> anyhow::Result<Box<dyn Bulk>> {
-    anyhow::ensure!(
-        settings.store.url.is_empty(),
-        "this build has the embedded store only; leave --store away"
-    );
-    let path = settings.store.data.join(STORE_FILE);
-    Ok(Box::new(SqliteBulk::at(path)))
+pub fn bulk(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Box<dyn Bulk>> {
+    let url = &settings.store.url;
+    if url.is_empty() {
+        let path = settings.store.data.join(STORE_FILE);
+        return Ok(Box::new(SqliteBulk::at(path)));
+    }
+    let store = PostgresBulk::at(url, Arc::clone(clock)).context("--store")?;
+    Ok(Box::new(store))
 }
 
 /// The system's randomness.

@@ -23,6 +23,7 @@ pub mod writes;
 
 use std::any::Any;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::{Commit, ManualClock, Record, Store, StoreError};
@@ -36,7 +37,7 @@ pub struct Subject {
     pub store: Arc<dyn Store>,
     /// Its clock, showing [`START_MS`].
     pub clock: Arc<ManualClock>,
-    _guard: Box<dyn Any + Send>,
+    _guard: Box<dyn Any + Send + Sync>,
 }
 
 impl fmt::Debug for Subject {
@@ -49,7 +50,11 @@ impl fmt::Debug for Subject {
 
 impl Subject {
     /// A subject that keeps `guard` (a temporary directory, say) until it is dropped.
-    pub fn of(store: Arc<dyn Store>, clock: Arc<ManualClock>, guard: impl Any + Send) -> Self {
+    pub fn of(
+        store: Arc<dyn Store>,
+        clock: Arc<ManualClock>,
+        guard: impl Any + Send + Sync,
+    ) -> Self {
         Self {
             store,
             clock,
@@ -106,7 +111,10 @@ fn assert_refused<T: fmt::Debug>(answer: Result<T, StoreError>) {
 #[macro_export]
 macro_rules! conformance_tests {
     ($engine:ident, $make:expr) => {
-        $crate::conformance_tests!(@rules $engine, $make,
+        $crate::conformance_tests!(@every modules [$engine, $make]);
+    };
+    (@every $form:ident [$($with:tt)*]) => {
+        $crate::conformance_tests! { @$form [$($with)*]
             conditions {
                 every_condition_against_every_state_of_a_key
                 one_failed_condition_writes_nothing
@@ -168,9 +176,15 @@ macro_rules! conformance_tests {
                 paging_beside_a_writer_loses_and_repeats_nothing
                 a_sweep_beside_a_writer_removes_no_live_record
             }
-        );
+        }
     };
-    (@rules $engine:ident, $make:expr, $($module:ident { $($rule:ident)* })*) => {
+    (@list [] $($module:ident { $($rule:ident)* })*) => {
+        vec![$($(Rule {
+            name: concat!(stringify!($module), "::", stringify!($rule)),
+            tell: |subject| Box::pin($module::$rule(subject)),
+        },)*)*]
+    };
+    (@modules [$engine:ident, $make:expr] $($module:ident { $($rule:ident)* })*) => {
         mod $engine {
             $(mod $module {
                 #[allow(unused_imports)]
@@ -182,4 +196,18 @@ macro_rules! conformance_tests {
             })*
         }
     };
+}
+
+/// One rule, for engines that are too dear to start anew for each.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its name, as a test has it.
+    pub name: &'static str,
+    /// Tells it to a fresh subject; panics where it is broken.
+    pub tell: fn(Subject) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// Every rule there is, those of [`crate::conformance_tests!`].
+pub fn rules() -> Vec<Rule> {
+    crate::conformance_tests!(@every list [])
 }

@@ -9,12 +9,14 @@
 
 mod backup;
 mod bulk;
+mod bulk_rules;
 mod conformance;
 mod faults;
 mod grounds;
 mod harness;
 mod kill;
 mod model;
+mod postgres;
 mod read_only;
 mod sqlite;
 mod transfer;

@@ -1,0 +1,5 @@
+//! What is particular to the engine for clusters.
+
+mod bulk;
+mod conformance;
+pub(crate) mod server;
