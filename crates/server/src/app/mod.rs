@@ -63,7 +63,7 @@ pub fn bulk(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Box<d
         let path = settings.store.data.join(STORE_FILE);
         return Ok(Box::new(SqliteBulk::at(path)));
     }
-    let store = PostgresBulk::at(url, Arc::clone(clock)).context("--store")?;
+    let store = PostgresBulk::at(url.expose(), Arc::clone(clock)).context("--store")?;
     Ok(Box::new(store))
 }
 
