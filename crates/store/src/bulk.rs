@@ -36,8 +36,8 @@ pub trait Bulk: fmt::Debug + Send + Sync {
     async fn begin_load(&self, replace: bool) -> Result<Box<dyn Load>, StoreError>;
 }
 
-/// A store being filled. Dropped without [`Load::finish`], it takes what it wrote away as far as it
-/// can; [`Load::abandon`] waits for that.
+/// A store being filled. Dropped without [`Load::finish`], it leaves what the store held, and maybe the
+/// mark that no server opens it; [`Load::abandon`] takes that away as well.
 #[async_trait]
 pub trait Load: Send {
     /// Writes records with exactly these versions. Nobody sees them yet.

@@ -58,6 +58,6 @@ pub use contract::{
     Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError, VALUE_BYTES_MAX, Write,
 };
 pub use memory::{Faults, MemoryStore};
-pub use postgres::{PostgresDurability, PostgresOptions, PostgresStore};
+pub use postgres::{PostgresBulk, PostgresDurability, PostgresOptions, PostgresStore};
 pub use sqlite::{Durability, ReadOnlySqlite, SqliteBulk, SqliteOptions, SqliteStore};
 pub use sweeper::{SWEEP_BATCH_RECORDS_MAX, SWEEP_BATCHES_MAX, SweeperGuard, spawn_sweeper};

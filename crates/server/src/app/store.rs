@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use crowdlink_core::Random;
 use crowdlink_store::{
-    Bulk, Clock, PostgresOptions, PostgresStore, ReadOnlySqlite, SqliteBulk, SqliteOptions,
-    SqliteStore, Store,
+    Bulk, Clock, PostgresBulk, PostgresOptions, PostgresStore, ReadOnlySqlite, SqliteBulk,
+    SqliteOptions, SqliteStore, Store,
 };
 
 use crate::settings::{self, Settings};
@@ -113,13 +113,17 @@ pub fn open_embedded(
 }
 
 /// The settings' store as what everything is moved from or to. Opens nothing yet.
-pub fn bulk(settings: &Settings) -> anyhow::Result<Box<dyn Bulk>> {
-    anyhow::ensure!(
-        settings.store.url.is_empty(),
-        "this build has the embedded store only; leave --store away"
-    );
-    let path = settings.store.data.join(STORE_FILE);
-    Ok(Box::new(SqliteBulk::at(path)))
+///
+/// # Errors
+/// The URL is none.
+pub fn bulk(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Box<dyn Bulk>> {
+    let url = &settings.store.url;
+    if url.is_empty() {
+        let path = settings.store.data.join(STORE_FILE);
+        return Ok(Box::new(SqliteBulk::at(path)));
+    }
+    let store = PostgresBulk::at(url.expose(), Arc::clone(clock)).context("--store")?;
+    Ok(Box::new(store))
 }
 
 async fn open_postgres(

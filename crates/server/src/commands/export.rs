@@ -39,7 +39,8 @@ pub fn export(settings: &Settings, args: &ExportArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let store = app::bulk(settings)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let store = app::bulk(settings, &clock)?;
         let snapshot = store
             .snapshot()
             .await
@@ -50,16 +51,16 @@ pub fn export(settings: &Settings, args: &ExportArgs) -> anyhow::Result<()> {
         }
         let records = snapshot.records;
         if to_output {
-            let out = write(snapshot, buffered(io::stdout().lock()), args.quiet).await?;
+            let out = write(snapshot, buffered(io::stdout().lock()), &clock, args.quiet).await?;
             return finish(out);
         }
         let part = Part::create(&args.file)?;
         let file = buffered(part.file.try_clone()?);
         if end == Some("gz") {
             let file = GzEncoder::new(file, Compression::default());
-            finish(write(snapshot, file, args.quiet).await?.finish()?)?;
+            finish(write(snapshot, file, &clock, args.quiet).await?.finish()?)?;
         } else {
-            finish(write(snapshot, file, args.quiet).await?)?;
+            finish(write(snapshot, file, &clock, args.quiet).await?)?;
         }
         part.publish()?;
         if args.quiet {
@@ -80,13 +81,17 @@ fn finish<W: Write>(mut out: BufWriter<W>) -> anyhow::Result<()> {
     out.flush().context("the export cannot be written")
 }
 
-async fn write<W: Write>(snapshot: Snapshot, out: W, quiet: bool) -> anyhow::Result<W> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+async fn write<W: Write>(
+    snapshot: Snapshot,
+    out: W,
+    clock: &Arc<dyn Clock>,
+    quiet: bool,
+) -> anyhow::Result<W> {
     let origin = Origin {
         server_version: env!("CARGO_PKG_VERSION"),
         created_at_ms: clock.now_ms(),
     };
-    let mut progress = Progress::of("export", &clock, quiet)?;
+    let mut progress = Progress::of("export", clock, quiet)?;
     let written = transfer::export(snapshot, out, origin, &mut |at| progress.tell(at)).await;
     progress.end();
     written.context("the export cannot be written")

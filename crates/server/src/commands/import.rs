@@ -40,8 +40,8 @@ pub fn import(settings: &Settings, args: &ImportArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let store = app::bulk(settings)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let store = app::bulk(settings, &clock)?;
         let mut progress = Progress::of("import", &clock, args.quiet)?;
         let outcome = transfer::import(input, &*store, args.replace, &mut |at| {
             progress.tell(at);

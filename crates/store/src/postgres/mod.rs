@@ -5,6 +5,8 @@
 
 mod apply;
 mod backoff;
+mod bulk;
+mod loading;
 mod options;
 mod plan;
 mod query;
@@ -27,6 +29,7 @@ use crate::clock::Clock;
 use crate::contract::{
     BATCH_ITEMS_MAX, Commit, Entry, Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError,
 };
+pub use bulk::PostgresBulk;
 pub use options::PostgresOptions;
 use query::Ask;
 use reader::Readers;
@@ -62,7 +65,8 @@ impl PostgresStore {
     ///
     /// # Errors
     /// `Refused` if the URL cannot be read, or the database is not encoded in UTF-8, is older than
-    /// PostgreSQL 13, or was written by a newer version of this program; `Unavailable` if it
+    /// PostgreSQL 13, was written by a newer version of this program, or an import into it has not
+    /// ended; `Unavailable` if it
     /// cannot be reached. No text shows anything of the URL.
     pub async fn open(
         url: &str,
@@ -77,6 +81,7 @@ impl PostgresStore {
             schema::check(&session.client).await?;
         } else {
             schema::migrate(&mut session.client).await?;
+            loading::refuse_unfinished(&session.client).await?;
         }
         drop(session);
         let store = Self {

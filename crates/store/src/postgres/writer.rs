@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 
 use super::apply::{self, Failure, Outcomes, WriteStatements};
 use super::options::{PostgresOptions, extra_ms};
-use super::schema;
 use super::session::{Connector, Session};
 use super::trouble::{overloaded, stopped, within};
+use super::{loading, schema};
 use crate::clock::Clock;
 use crate::contract::{Commit, StoreError};
 
@@ -211,6 +211,7 @@ impl Worker {
         let statements = within(self.options.answer_ms_max, async {
             // A newer node may have changed the tables since.
             schema::check(&session.client).await?;
+            loading::refuse_unfinished(&session.client).await?;
             WriteStatements::prepare(&session.client).await
         })
         .await?;

@@ -4,28 +4,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crowdlink_store::{
-    Bulk, Entry, ManualClock, MemoryStore, Record, SqliteBulk, SqliteStore, Store,
+    Bulk, Entry, ManualClock, MemoryStore, PostgresBulk, PostgresStore, Record, SqliteBulk,
+    SqliteStore, Store,
 };
 use tempfile::TempDir;
 
 use crate::harness::open;
+use crate::postgres::server;
 
 /// An engine's store, open or not.
 pub(crate) enum Ground {
     Memory(Arc<MemoryStore>),
     Sqlite(TempDir),
+    /// The URL of its database.
+    Postgres(String),
 }
 
 /// A store while it is open.
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     embedded: Option<Arc<SqliteStore>>,
+    clustered: Option<Arc<PostgresStore>>,
 }
 
 impl Opened {
     pub(crate) async fn close(self) {
         if let Some(embedded) = self.embedded {
             embedded.close().await;
+        }
+        if let Some(clustered) = self.clustered {
+            clustered.close().await;
         }
     }
 }
@@ -39,7 +47,7 @@ impl Ground {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
-    /// Every engine, empty.
+    /// Every engine that needs no server, empty.
     pub(crate) fn all() -> Vec<Self> {
         vec![Self::memory(), Self::sqlite()]
     }
@@ -55,21 +63,33 @@ impl Ground {
             Self::Sqlite(directory) => {
                 Box::new(SqliteBulk::at(Self::folder(directory).join("crowdlink.db")))
             }
+            Self::Postgres(url) => {
+                Box::new(PostgresBulk::at(url, ManualClock::new(1_000)).unwrap())
+            }
         }
     }
 
-    #[expect(clippy::unused_async, reason = "an engine on a network takes time")]
     pub(crate) async fn open(&self) -> Opened {
         match self {
             Self::Memory(store) => Opened {
                 store: store.clone(),
                 embedded: None,
+                clustered: None,
             },
             Self::Sqlite(directory) => {
                 let embedded = open(&Self::folder(directory)).unwrap();
                 Opened {
                     store: embedded.clone(),
                     embedded: Some(embedded),
+                    clustered: None,
+                }
+            }
+            Self::Postgres(url) => {
+                let clustered = server::open(url).await.unwrap();
+                Opened {
+                    store: clustered.clone(),
+                    embedded: None,
+                    clustered: Some(clustered),
                 }
             }
         }

@@ -9,6 +9,7 @@
 
 mod backup;
 mod bulk;
+mod bulk_rules;
 mod conformance;
 mod faults;
 mod grounds;

@@ -1,5 +1,6 @@
 //! What is particular to the engine for clusters.
 
+mod bulk;
 mod cluster;
 mod conformance;
 mod engine;
