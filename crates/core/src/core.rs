@@ -389,8 +389,10 @@ impl Core {
         let mut lost_word = false;
         loop {
             tokio::select! {
-                () = self.world.clock.sleep_ms(REFRESH_MS) => {}
+                // In this order, not in one drawn anew each time: simulations replay.
+                biased;
                 () = missed.notified() => lost_word = true,
+                () = self.world.clock.sleep_ms(REFRESH_MS) => {}
             }
             match self.reload().await {
                 Ok(gone) => {

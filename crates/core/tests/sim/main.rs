@@ -1,0 +1,36 @@
+//! The simulation: three nodes over one store that fails, a bus that loses, clocks that are wrong,
+//! crashes; every order of events drawn from a seed, every answer held against a plain model.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod ballots;
+mod dice;
+mod documents;
+mod faults;
+mod feature;
+mod gates;
+mod history;
+mod linear;
+mod node;
+mod observer;
+mod seeds;
+mod sim;
+mod store;
+mod time;
+mod trace;
+mod wire;
+
+/// Nodes of the cluster.
+const NODES: usize = 3;
+
+/// Everything that is simulated.
+fn features(_: &mut dice::Dice) -> Vec<Box<dyn feature::Feature>> {
+    vec![Box::new(documents::SharedDocuments::new())]
+}
