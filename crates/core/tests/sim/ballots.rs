@@ -1,3 +1,5 @@
 //! stub
 use crowdlink_core::polls::PollPlace;
-pub fn places() -> Vec<PollPlace> { Vec::new() }
+pub fn places() -> Vec<PollPlace> {
+    Vec::new()
+}

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crowdlink_core::config::{self, ConfigId, ConfigOf};
 use crowdlink_core::state::{self, StateId, StateOf};
-use crowdlink_core::{Core, DocumentKind, Error, IfMatch, Parents, Place, Scope, Snapshot, Written};
+use crowdlink_core::{
+    Core, DocumentKind, Error, IfMatch, Parents, Place, Scope, Snapshot, Written,
+};
 use crowdlink_protocol::Role;
 use serde_json::value::RawValue;
 
@@ -77,12 +79,23 @@ pub fn places() -> Vec<Place> {
 #[derive(Clone, Debug)]
 enum Call {
     /// Adds a field named by a number nobody else uses, and says who was last.
-    Patch { at: usize, tag: u64 },
+    Patch {
+        at: usize,
+        tag: u64,
+    },
     /// Another document, of this field alone.
-    Replace { at: usize, tag: u64, only_at: Option<u64> },
+    Replace {
+        at: usize,
+        tag: u64,
+        only_at: Option<u64>,
+    },
     /// Both at once.
-    PatchBoth { tag: u64 },
-    Read { at: usize },
+    PatchBoth {
+        tag: u64,
+    },
+    Read {
+        at: usize,
+    },
     ReadBoth,
 }
 
@@ -136,7 +149,8 @@ impl Documents {
             }
             Call::Replace { at, tag, only_at } => {
                 let document = &mut state[*at];
-                let fits = only_at.is_none_or(|wanted| document.version.is_none_or(|v| v == wanted));
+                let fits =
+                    only_at.is_none_or(|wanted| document.version.is_none_or(|v| v == wanted));
                 if !fits {
                     return None;
                 }
@@ -178,6 +192,15 @@ impl Model for Documents {
         }
     }
 
+    fn concerns(&self, read: &Call, write: &Call) -> bool {
+        match (read, write) {
+            (Call::Read { at }, Call::Patch { at: of, .. } | Call::Replace { at: of, .. }) => {
+                at == of
+            }
+            _ => true,
+        }
+    }
+
     fn apply(&self, state: &State, event: &Event<Call, Answer>) -> Vec<State> {
         let mut state = state.clone();
         for document in &mut state {
@@ -189,12 +212,18 @@ impl Model for Documents {
             (Call::Read { at }, Some(Ok(Answer::Document(fields, version)))) => {
                 state[*at].is(&(fields.clone(), *version))
             }
-            (Call::ReadBoth, Some(Ok(Answer::Both(both)))) => {
-                state.iter().zip(both).all(|(document, read)| document.is(read))
-            }
-            (Call::Replace { at, only_at: Some(wanted), .. }, Some(Err(error))) => {
-                *error == Error::PreconditionFailed && state[*at].version != Some(*wanted)
-            }
+            (Call::ReadBoth, Some(Ok(Answer::Both(both)))) => state
+                .iter()
+                .zip(both)
+                .all(|(document, read)| document.is(read)),
+            (
+                Call::Replace {
+                    at,
+                    only_at: Some(wanted),
+                    ..
+                },
+                Some(Err(error)),
+            ) => *error == Error::PreconditionFailed && state[*at].version != Some(*wanted),
             (_, Some(Err(_))) => false,
             _ => return Self::write(&state, event).into_iter().collect(),
         };
@@ -211,7 +240,10 @@ fn read(snapshot: &Snapshot) -> Answer {
 }
 
 fn written(written: &Written) -> Answer {
-    Answer::Document(parsed(&written.document.to_json().unwrap()), written.version)
+    Answer::Document(
+        parsed(&written.document.to_json().unwrap()),
+        written.version,
+    )
 }
 
 fn patch(tag: u64) -> String {
@@ -226,7 +258,10 @@ async fn call(core: &Core, which: Which, call: &Call) -> Result<Answer, Error> {
         Call::PatchBoth { .. } | Call::ReadBoth => 0,
     };
     let viewer = caller(core, Role::Viewer, CHANNEL, VIEWERS[at]).await;
-    let (owner, server) = (broadcaster(core, CHANNEL).await, server(core, CHANNEL).await);
+    let (owner, server) = (
+        broadcaster(core, CHANNEL).await,
+        server(core, CHANNEL).await,
+    );
     let (id, caller) = match which {
         Which::State(StateId::Viewer) => (StateId::Viewer, &viewer),
         Which::State(StateId::Channel) => (StateId::Channel, &owner),
@@ -276,7 +311,9 @@ async fn call(core: &Core, which: Which, call: &Call) -> Result<Answer, Error> {
             let found = state::read_viewers(core, &server, &viewers).await?;
             let of = |viewer: &str| {
                 let found = found.iter().find(|(id, _)| id == viewer);
-                found.map_or_else(Default::default, |(_, state)| (parsed(&state.json), state.version))
+                found.map_or_else(Default::default, |(_, state)| {
+                    (parsed(&state.json), state.version)
+                })
             };
             Ok(Answer::Both(VIEWERS.map(of)))
         }
@@ -321,7 +358,11 @@ impl SharedDocuments {
         match turn.dice.below(12) {
             0..=4 => Call::Read { at },
             5..=8 => Call::Patch { at, tag },
-            9 => Call::Replace { at, tag, only_at: None },
+            9 => Call::Replace {
+                at,
+                tag,
+                only_at: None,
+            },
             10 => {
                 // A version that somebody was told, most likely the newest.
                 let told = |event: &Event<Call, Answer>| match (&event.call, &event.answer) {

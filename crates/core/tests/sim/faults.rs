@@ -47,7 +47,9 @@ fn set_mood(sim: &mut Sim, index: usize) {
         _ => Mood::CutOff,
     };
     sim.nodes[index].mood = mood;
-    sim.ground.trace.say(&format!("the store is {mood:?} to n{index}"));
+    sim.ground
+        .trace
+        .say(&format!("the store is {mood:?} to n{index}"));
 }
 
 fn set_links(sim: &mut Sim, index: usize) {
@@ -60,7 +62,9 @@ fn set_links(sim: &mut Sim, index: usize) {
         }
     }
     let what = if cut { "cut" } else { "whole" };
-    sim.ground.trace.say(&format!("links of n{index} are {what}"));
+    sim.ground
+        .trace
+        .say(&format!("links of n{index} are {what}"));
 }
 
 fn crash_or_start(sim: &mut Sim, index: usize) {
@@ -90,7 +94,9 @@ fn jump(sim: &mut Sim) {
     }
     sim.jumps += 1;
     let ms = sim.dice.pick(&JUMPS_MS);
-    sim.ground.trace.say(&format!("{} hours pass", ms / HOUR_MS));
+    sim.ground
+        .trace
+        .say(&format!("{} hours pass", ms / HOUR_MS));
     sim.pass_ms(ms);
     sim.drain();
 }

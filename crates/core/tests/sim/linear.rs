@@ -36,6 +36,12 @@ pub trait Model {
     /// What was refused and changed nothing is as good as a read.
     fn kind(&self, event: &Event<Self::Call, Self::Answer>) -> Kind;
 
+    /// Whether a cached read is about what a write changed.
+    fn concerns(&self, read: &Self::Call, write: &Self::Call) -> bool {
+        let _ = (read, write);
+        true
+    }
+
     /// What may be after a call: nothing where its answer does not fit; for a call of unknown
     /// outcome, all that it may have done. For a read the same state, or nothing.
     fn apply(
@@ -68,12 +74,12 @@ pub fn check<M: Model>(
             continue;
         }
         let start = match kind {
-            Kind::CachedRead => (stale_since(model, events, event), 1),
+            Kind::CachedRead => stale_since(model, events, event),
             Kind::Write | Kind::Read => (event.start.seq, 0),
         };
         let end = event.end.map_or(u64::MAX, |end| end.seq);
         points.push((start, index, true));
-        points.push(((end, 0), index, false));
+        points.push(((end, 1), index, false));
     }
     points.sort_unstable();
     let mut search = Search {
@@ -92,7 +98,9 @@ pub fn check<M: Model>(
             let event = &events[index];
             let possible: Vec<_> = worlds.iter().take(4).map(|(state, _)| state).collect();
             let before = events_before(events, event);
-            return Err(format!("{before}no order explains {event:?}\nafter {possible:?}"));
+            return Err(format!(
+                "{before}no order explains {event:?}\nafter {possible:?}"
+            ));
         }
         worlds = after;
     }
@@ -113,23 +121,48 @@ fn events_before<C: Debug, A: Debug>(events: &[Event<C, A>], last: &Event<C, A>)
     shown.iter().map(line).collect()
 }
 
-/// The point up to which a cached read may be behind: writes that this node answered are seen, and
-/// those that anybody answered longer ago than caches may be stale.
+/// Whether a write was answered longer before a read than caches may be behind.
+fn is_old<M: Model>(
+    model: &M,
+    read: &Event<M::Call, M::Answer>,
+    write: &Event<M::Call, M::Answer>,
+) -> bool {
+    let end = write.end.filter(|end| end.seq < read.start.seq);
+    end.is_some_and(|end| end.ms + STALE_MS_MAX < read.start.ms)
+        && model.kind(write) == Kind::Write
+        && model.concerns(&read.call, &write.call)
+}
+
+/// Whether a cached read must see a write: one that its own node answered, or an old one.
+fn must_see<M: Model>(
+    model: &M,
+    read: &Event<M::Call, M::Answer>,
+    write: &Event<M::Call, M::Answer>,
+) -> bool {
+    let own = || {
+        write.node == read.node
+            && write.end.is_some_and(|end| end.seq < read.start.seq)
+            && model.kind(write) == Kind::Write
+            && model.concerns(&read.call, &write.call)
+    };
+    write.answer.is_some() && (own() || is_old(model, read, write))
+}
+
+/// From where on a cached read may be true: since what it must see began, and what may have
+/// happened long ago has happened or never will.
 fn stale_since<M: Model>(
     model: &M,
     events: &[Event<M::Call, M::Answer>],
     read: &Event<M::Call, M::Answer>,
-) -> u64 {
-    let seen = |event: &&Event<M::Call, M::Answer>| {
-        let Some(end) = event.end.filter(|end| end.seq < read.start.seq) else {
-            return false;
-        };
-        let own = event.node == read.node && event.answer.is_some();
-        let old = end.ms + STALE_MS_MAX < read.start.ms;
-        model.kind(event) == Kind::Write && (own || old)
+) -> (u64, u8) {
+    let point = |event: &Event<M::Call, M::Answer>| {
+        if must_see(model, read, event) {
+            return Some((event.start.seq, 0));
+        }
+        let end = event.end.filter(|_| is_old(model, read, event));
+        end.map(|end| (end.seq, 2))
     };
-    let ends = events.iter().filter(seen).filter_map(|event| event.end);
-    ends.map(|end| end.seq).max().unwrap_or(0)
+    events.iter().filter_map(point).max().unwrap_or((0, 0))
 }
 
 impl<M: Model> Search<'_, M> {
@@ -155,11 +188,25 @@ impl<M: Model> Search<'_, M> {
             if done & (1 << bit) == 0
                 && self.model.kind(event) != Kind::Write
                 && !self.model.apply(&state, event).is_empty()
+                && self.has_seen(event, done)
             {
                 done |= 1 << bit;
             }
         }
         (state, done)
+    }
+
+    /// Whether everything has happened that a read must see.
+    fn has_seen(&self, read: &Event<M::Call, M::Answer>, done: u128) -> bool {
+        let under_way = self.open.iter().enumerate().filter_map(|(bit, open)| {
+            let index = open.filter(|_| done & (1 << bit) == 0)?;
+            Some(&self.events[index])
+        });
+        let cached = self.model.kind(read) == Kind::CachedRead;
+        !cached
+            || !under_way
+                .into_iter()
+                .any(|write| must_see(self.model, read, write))
     }
 
     /// Every world in which the call has happened; with an unknown outcome also those without.

@@ -8,7 +8,11 @@ const SEEDS_PER_TEST: u64 = 250;
 /// Plays seeds until one fails, and tells how to play that again. `SIM_SEED` plays one alone,
 /// `SIM_SEEDS` another number of them.
 fn play_from(part: u64) {
-    let number = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().unwrap());
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .map(|text: String| text.parse::<u64>().unwrap())
+    };
     let count = number("SIM_SEEDS").unwrap_or(SEEDS_PER_TEST);
     let seeds = match number("SIM_SEED") {
         Some(seed) if part == 0 => seed..seed + 1,

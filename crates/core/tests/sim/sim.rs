@@ -4,6 +4,7 @@
 //! what happens next: a call begins, one call of the store goes on, a message arrives or is lost,
 //! time passes, something breaks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,12 +12,14 @@ use crowdlink_core::registry::{self, AddExtension};
 use crowdlink_core::{Bus as _, Core, LocalBus, SeededRandom, World};
 use crowdlink_store::MemoryStore;
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 
 use crate::dice::Dice;
 use crate::feature::{Feature, Turn, client_id};
 use crate::gates::{Fate, Gates, Parked, Side};
 use crate::history::Clerk;
 use crate::node::{Ground, Mood, Node};
+use crate::observer::watched;
 use crate::time::{NodeClock, Time};
 use crate::trace::Trace;
 use crate::wire::Wire;
@@ -289,7 +292,9 @@ impl Sim {
                 return;
             }
         }
-        self.ground.trace.wrong("it does not come to rest".to_owned());
+        self.ground
+            .trace
+            .wrong("it does not come to rest".to_owned());
     }
 
     /// Everything heals; what is held must then be the same everywhere, and right.
@@ -327,15 +332,34 @@ impl Sim {
         self.compare_observers();
     }
 
-    /// Whoever subscribed has seen the last of everything in the end.
+    /// Whoever subscribed has seen the last of everything in the end. What is gone because its
+    /// time was over nobody tells.
     fn compare_observers(&mut self) {
-        let seen = |node: &Node| node.observer().map(|observer| observer.seen());
-        let all: Vec<_> = self.nodes.iter().filter_map(seen).collect();
-        for (name, _) in all.iter().flatten() {
-            let versions: Vec<_> = all.iter().map(|seen| seen.get(name).copied()).collect();
-            if versions.iter().any(|version| *version != versions[0]) {
-                let wrong = format!("subscribers saw {name} last at {versions:?}");
-                return self.ground.trace.wrong(wrong);
+        let newest: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
+        let Some(core) = self.nodes[0].core() else {
+            return;
+        };
+        let (found, trace) = (Arc::clone(&newest), Arc::clone(&self.ground.trace));
+        self.nodes[0].spawn(async move {
+            for (name, watched) in watched() {
+                match watched.version(&core).await {
+                    Ok(version) => drop(found.lock().insert(name, version)),
+                    Err(error) => trace.wrong(format!("{name} cannot be read: {error}")),
+                }
+            }
+        });
+        self.nodes[0].settle();
+        self.drain();
+        let newest = newest.lock();
+        for node in &self.nodes {
+            let seen = node.observer().map(|observer| observer.seen());
+            for (name, version) in newest.iter().filter(|(_, version)| **version != 0) {
+                let last = seen.as_ref().and_then(|seen| seen.get(name));
+                if last != Some(version) {
+                    let index = node.index;
+                    let wrong = format!("n{index} saw {name} last at {last:?}, not {version}");
+                    self.ground.trace.wrong(wrong);
+                }
             }
         }
     }

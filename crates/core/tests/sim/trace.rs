@@ -63,8 +63,10 @@ impl Trace {
     }
 
     /// Adds to the hash alone.
-    pub fn note(&self, what: impl Hash+std::fmt::Debug) {
-        if self.prints { eprintln!("note {what:?}"); }
+    pub fn note(&self, what: impl Hash + std::fmt::Debug) {
+        if self.prints {
+            eprintln!("note {what:?}");
+        }
         what.hash(&mut self.inner.lock().hash);
     }
 
