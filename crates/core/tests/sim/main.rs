@@ -20,17 +20,24 @@ mod history;
 mod linear;
 mod node;
 mod observer;
+mod rankings;
 mod seeds;
 mod sim;
 mod store;
 mod time;
 mod trace;
+mod values;
 mod wire;
 
 /// Nodes of the cluster.
 const NODES: usize = 3;
 
-/// Everything that is simulated.
-fn features(_: &mut dice::Dice) -> Vec<Box<dyn feature::Feature>> {
-    vec![Box::new(documents::SharedDocuments::new())]
+/// Everything that is simulated, on nodes whose clocks are off by so much.
+fn features(offsets_ms: &[i64]) -> Vec<Box<dyn feature::Feature>> {
+    vec![
+        Box::new(documents::SharedDocuments::new()),
+        Box::new(ballots::Ballots::new(offsets_ms.to_vec())),
+        Box::new(rankings::Rankings::new()),
+        Box::new(values::Values::new()),
+    ]
 }
