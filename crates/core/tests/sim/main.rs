@@ -16,12 +16,15 @@ mod documents;
 mod faults;
 mod feature;
 mod gates;
+mod gathered;
 mod history;
 mod linear;
 mod node;
 mod observer;
+mod prizes;
 mod rankings;
 mod seeds;
+mod shop;
 mod sim;
 mod store;
 mod time;
@@ -39,5 +42,8 @@ fn features(offsets_ms: &[i64]) -> Vec<Box<dyn feature::Feature>> {
         Box::new(ballots::Ballots::new(offsets_ms.to_vec())),
         Box::new(rankings::Rankings::new()),
         Box::new(values::Values::new()),
+        Box::new(gathered::Gathered::new()),
+        Box::new(prizes::Prizes::new()),
+        Box::new(shop::Shop::new()),
     ]
 }

@@ -131,6 +131,7 @@ impl Sim {
                 }
             });
         }
+        self.nodes[0].settle();
         self.drain();
         self.pass_ms(2_000);
     }
