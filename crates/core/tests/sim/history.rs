@@ -36,6 +36,15 @@ impl<C, A> Clone for History<C, A> {
     }
 }
 
+impl<C, A> Default for History<C, A> {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            events: Arc::default(),
+        }
+    }
+}
+
 impl<C: Clone + Debug, A: Clone + Debug> History<C, A> {
     pub fn new(name: impl Into<String>) -> Self {
         Self {

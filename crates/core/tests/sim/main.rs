@@ -11,12 +11,15 @@
 )]
 
 mod ballots;
+mod credentials;
 mod dice;
 mod documents;
+mod families;
 mod faults;
 mod feature;
 mod gates;
 mod gathered;
+mod grants;
 mod history;
 mod linear;
 mod node;
@@ -45,5 +48,7 @@ fn features(offsets_ms: &[i64]) -> Vec<Box<dyn feature::Feature>> {
         Box::new(gathered::Gathered::new()),
         Box::new(prizes::Prizes::new()),
         Box::new(shop::Shop::new()),
+        Box::new(families::Families::new()),
+        Box::new(grants::Grants::new()),
     ]
 }
