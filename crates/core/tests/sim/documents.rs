@@ -11,6 +11,7 @@ use crowdlink_core::{
 use crowdlink_protocol::Role;
 use serde_json::value::RawValue;
 
+use crate::dice::Dice;
 use crate::feature::{Feature, STAGE, Turn, broadcaster, caller, client_id, server};
 use crate::history::{Event, History};
 use crate::linear::{self, Kind, Model};
@@ -18,6 +19,8 @@ use crate::node::Ground;
 
 const CHANNEL: &str = "42";
 const VIEWERS: [&str; 2] = ["v0", "v1"];
+/// Documents that one seed plays with.
+const DOCUMENTS_MAX: usize = 3;
 /// State is gone so long after its last write.
 const STATE_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
@@ -332,15 +335,17 @@ pub struct SharedDocuments {
 }
 
 impl SharedDocuments {
-    pub fn new() -> Self {
+    /// Three of them in each seed.
+    pub fn new(dice: &mut Dice) -> Self {
         let one = |which: &Which| One {
             which: *which,
             history: History::new(format!("{which:?}")),
         };
-        Self {
-            all: ALL.iter().map(one).collect(),
-            tags: 0,
+        let mut all: Vec<One> = ALL.iter().map(one).collect();
+        while all.len() > DOCUMENTS_MAX {
+            all.remove(dice.below(all.len()));
         }
+        Self { all, tags: 0 }
     }
 
     fn begin(&self, turn: &Turn<'_>, which: usize, begun: Call) {

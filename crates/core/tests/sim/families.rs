@@ -240,8 +240,8 @@ impl Families {
 fn draw(turn: &mut Turn<'_>, kept: &Kept) -> Option<Call> {
     let newest = kept.refresh.len().checked_sub(1)?;
     Some(match turn.dice.below(20) {
-        0..=9 => {
-            let older = turn.dice.chance(80);
+        0..=13 => {
+            let older = turn.dice.chance(100);
             let token = if older {
                 turn.dice.below(newest + 1)
             } else {
@@ -250,7 +250,7 @@ fn draw(turn: &mut Turn<'_>, kept: &Kept) -> Option<Call> {
             let parent = kept.refresh[token].1;
             Call::Refresh { token, parent }
         }
-        10 => Call::Revoke {
+        14 | 15 => Call::Revoke {
             by_operator: turn.dice.chance(500),
         },
         _ => Call::Listed,
@@ -271,7 +271,7 @@ impl Feature for Families {
         };
         let kept = Arc::clone(&self.pins.lock()[which].kept);
         let access = kept.lock().access.clone();
-        if !access.is_empty() && turn.dice.chance(500) {
+        if !access.is_empty() && turn.dice.chance(350) {
             let (jwt, made_ms) = access[turn.dice.below(access.len())].clone();
             credentials::show(turn, &self.pins.lock()[which].showings, (jwt, made_ms));
             return;

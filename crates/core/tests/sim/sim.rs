@@ -87,7 +87,7 @@ impl Sim {
         };
         let nodes = faults::nodes(&mut dice);
         let offsets_ms: Vec<_> = nodes.iter().map(|node: &Node| node.offset_ms).collect();
-        let features = crate::features(&offsets_ms);
+        let features = crate::features(&mut dice, &offsets_ms);
         let in_flight = Arc::new(AtomicUsize::new(0));
         Self {
             dice,
