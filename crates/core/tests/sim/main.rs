@@ -26,6 +26,7 @@ mod node;
 mod observer;
 mod prizes;
 mod rankings;
+mod secrets;
 mod seeds;
 mod shop;
 mod sim;
@@ -53,6 +54,7 @@ fn features(dice: &mut dice::Dice, offsets_ms: &[i64]) -> Vec<Box<dyn feature::F
         Box::new(shop::Shop::new()),
         Box::new(families::Families::new()),
         Box::new(grants::Grants::new()),
+        Box::new(secrets::Secrets::new(offsets_ms.to_vec())),
     ];
     while all.len() > FEATURES_MAX {
         all.remove(dice.below(all.len()));

@@ -133,7 +133,9 @@ impl Sim {
         }
         self.nodes[0].settle();
         self.drain();
+        // Long enough for every node to read the registry again.
         self.pass_ms(2_000);
+        self.drain();
     }
 
     fn in_flight(&self) -> usize {
