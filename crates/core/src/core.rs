@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use crowdlink_protocol::{ClientId, Stage};
 use futures::FutureExt as _;
 use parking_lot::RwLock;
@@ -41,6 +42,8 @@ use crate::world::World;
 const KNOWN_USERS_MAX: usize = 100_000;
 /// How often the registry and the revocations are read again.
 const REFRESH_MS: u64 = 1_000;
+/// Where the bus carries that a node began. One that ended may have committed what it never told.
+const BEGAN_TOPIC: &str = "began";
 /// Messages of the bus that are heard together.
 const HEARD_TOGETHER_MAX: usize = 4_096;
 
@@ -135,6 +138,8 @@ pub enum Notice {
 enum Heard {
     Revoked(String),
     Notice(Notice),
+    /// A node began, this one or another.
+    Began(String),
 }
 
 /// Credentials that ended.
@@ -337,6 +342,10 @@ impl Core {
             }
             purchases::SETTLED_TOPIC => told(message, Notice::Settled),
             matchmaking::TOPIC => told(message, Notice::Joined),
+            BEGAN_TOPIC => {
+                let node = String::from_utf8(message.payload.to_vec()).ok()?;
+                Some(Heard::Began(node))
+            }
             _ => None,
         }
     }
@@ -366,6 +375,17 @@ impl Core {
 
     async fn listen(&self, notify: &impl Fn(Notice), missed: &Notify) {
         let mut bus = self.world.bus.subscribe();
+        let this = self.world.id();
+        self.world.bus.publish(Message {
+            topic: BEGAN_TOPIC.to_owned(),
+            payload: Bytes::from(this.clone()),
+        });
+        let lost = || {
+            self.in_flight.lost();
+            self.shared.lost();
+            notify(Notice::MayHaveChanged);
+            missed.notify_one();
+        };
         while let Some(first) = bus.next().await {
             let mut revoked = HashSet::new();
             let mut next = Some(first);
@@ -378,13 +398,10 @@ impl Core {
                             revoked.insert(id);
                         }
                         Some(Heard::Notice(notice)) => notify(notice),
-                        None => {}
+                        Some(Heard::Began(node)) if node != this => lost(),
+                        Some(Heard::Began(_)) | None => {}
                     },
-                    Delivery::Lost => {
-                        self.in_flight.lost();
-                        notify(Notice::MayHaveChanged);
-                        missed.notify_one();
-                    }
+                    Delivery::Lost => lost(),
                 }
                 heard += 1;
                 next = None;
@@ -404,8 +421,10 @@ impl Core {
         let mut lost_word = false;
         loop {
             tokio::select! {
-                () = self.world.clock.sleep_ms(REFRESH_MS) => {}
+                // In this order, not in one drawn anew each time: simulations replay.
+                biased;
                 () = missed.notified() => lost_word = true,
+                () = self.world.clock.sleep_ms(REFRESH_MS) => {}
             }
             match self.reload().await {
                 Ok(gone) => {

@@ -94,13 +94,15 @@ impl Till {
         let Some(commit) = draft.into_commit() else {
             return Ok(Some(answers));
         };
+        let mark = self.shared.mark(&self.actions);
         let committed = self.world.try_commit(commit).await;
         let committed = committed.inspect_err(|_| self.shared.outcome_unknown([&self.actions]))?;
         let Some(version) = committed else {
             return Ok(None);
         };
         if let Some(actions) = acted {
-            self.shared.committed(&self.actions, actions, version)?;
+            self.shared
+                .committed(&self.actions, actions, version, mark)?;
         }
         self.tell(purchased, settled)?;
         Ok(Some(answers))

@@ -1,5 +1,6 @@
 //! The newest documents, in memory: bounded in bytes, and in how stale they may be.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -16,6 +17,9 @@ use crate::world::World;
 const CACHE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Documents that the cache is laid out for.
 const CACHE_DOCUMENTS: usize = 100_000;
+/// Counts of what was heard, each of many documents: what one of them hears holds up the others
+/// for a read.
+const HEARD_COUNTS: usize = 1_024;
 /// What a document costs beside its text.
 const ENTRY_BYTES: u64 = 256;
 /// How long a document is believed without asking the store: a bus that is down, or a commit of
@@ -105,7 +109,21 @@ impl Weighter<String, Held> for BySize {
 pub(super) struct DocumentCache {
     held: Cache<String, Held, BySize>,
     /// Held while one is compared and replaced.
-    putting: Mutex<()>,
+    heard: Mutex<Heard>,
+}
+
+/// How often memory was told that it is behind: in all, and of the documents of one hash.
+#[derive(Debug)]
+struct Heard {
+    lost: u64,
+    changed: Vec<u64>,
+}
+
+/// What was heard before the store was asked. An answer counts only where nothing was since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    lost: u64,
+    changed: u64,
 }
 
 impl DocumentCache {
@@ -113,8 +131,24 @@ impl DocumentCache {
         let held = Cache::with_weighter(CACHE_DOCUMENTS, CACHE_BYTES_MAX, BySize);
         Self {
             held,
-            putting: Mutex::new(()),
+            heard: Mutex::new(Heard {
+                lost: 0,
+                changed: vec![0; HEARD_COUNTS],
+            }),
         }
+    }
+
+    fn count_of(key: &str) -> usize {
+        // Without a key of its own: who makes documents share a count wins nothing, and
+        // simulations replay.
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        usize::try_from(hasher.finish() % HEARD_COUNTS as u64).unwrap_or(0)
+    }
+
+    /// To be taken before the store is asked for a document, or told to change it.
+    pub(super) fn mark(&self, key: &str) -> Mark {
+        self.heard.lock().mark(Self::count_of(key))
     }
 
     /// The document of a key, from memory where that is fresh enough.
@@ -132,54 +166,68 @@ impl DocumentCache {
     /// The document of a key, from the store.
     pub(super) async fn read(&self, world: &World, key: &str) -> Result<Arc<Snapshot>, Error> {
         // The moment before the read: what is committed while it is under way may be missing.
-        let read_at_ms = world.clock.monotonic_ms();
+        let (read_at_ms, mark) = (world.clock.monotonic_ms(), self.mark(key));
         let record = world.store.get(key).await?;
         let snapshot = Arc::new(record.map_or_else(Snapshot::empty, Self::snapshot));
-        Ok(Self::live(
-            self.put(key, snapshot, read_at_ms),
-            world.now_ms(),
-        ))
+        let newest = self.put(key, snapshot, read_at_ms, mark);
+        Ok(Self::live(newest, world.now_ms()))
     }
 
     pub(super) fn snapshot(record: Record) -> Snapshot {
         Snapshot::of(record.value, record.version, record.expires_at_ms)
     }
 
-    /// Keeps a snapshot unless a newer one is there; answers with the one that stays. Versions only
+    /// Keeps a snapshot unless a newer one is there; answers with the newer one. Versions only
     /// grow, so a lower one was read or written earlier, whenever it gets here. That there is no
-    /// record is newer only where it was read after the other was.
-    pub(super) fn put(&self, key: &str, snapshot: Arc<Snapshot>, read_at_ms: u64) -> Arc<Snapshot> {
-        let _putting = self.putting.lock();
+    /// record is newer only where it was read after the other was. What was on its way while word
+    /// came of a change may be from before it, and is not kept.
+    pub(super) fn put(
+        &self,
+        key: &str,
+        snapshot: Arc<Snapshot>,
+        read_at_ms: u64,
+        mark: Mark,
+    ) -> Arc<Snapshot> {
+        let heard = self.heard.lock();
         if let Some(held) = self.held.get(key)
             && held.snapshot.version > snapshot.version
             && (snapshot.version != 0 || held.read_at_ms >= read_at_ms)
         {
             return held.snapshot;
         }
-        self.held.insert(
-            key.to_owned(),
-            Held {
+        if heard.mark(Self::count_of(key)) == mark {
+            let held = Held {
                 snapshot: Arc::clone(&snapshot),
                 read_at_ms,
-            },
-        );
+            };
+            self.held.insert(key.to_owned(), held);
+        } else {
+            self.held.remove(key);
+        }
         snapshot
     }
 
-    /// Forgets what is older than a version that somebody committed.
+    /// Forgets what is older than a version that somebody committed; with 0, where nobody knows
+    /// whether it was, whatever is there.
     pub(super) fn invalidate(&self, key: &str, version: u64) {
-        if self
-            .held
-            .get(key)
-            .is_some_and(|held| held.snapshot.version < version)
-        {
+        let mut heard = self.heard.lock();
+        let is_newest = |held: &Held| version != 0 && held.snapshot.version >= version;
+        if !self.held.get(key).as_ref().is_some_and(is_newest) {
+            heard.changed(Self::count_of(key));
             self.held.remove(key);
         }
     }
 
     /// Forgets a document of which nobody knows what it is now.
     pub(super) fn forget(&self, key: &str) {
-        self.held.remove(key);
+        self.invalidate(key, 0);
+    }
+
+    /// Forgets everything: word of some changes was lost.
+    pub(super) fn forget_all(&self) {
+        let mut heard = self.heard.lock();
+        heard.lost += 1;
+        self.held.clear();
     }
 
     fn live(snapshot: Arc<Snapshot>, now_ms: i64) -> Arc<Snapshot> {
@@ -187,6 +235,21 @@ impl DocumentCache {
             snapshot
         } else {
             Arc::new(Snapshot::empty())
+        }
+    }
+}
+
+impl Heard {
+    fn mark(&self, count: usize) -> Mark {
+        Mark {
+            lost: self.lost,
+            changed: self.changed.get(count).copied().unwrap_or(0),
+        }
+    }
+
+    fn changed(&mut self, count: usize) {
+        if let Some(changed) = self.changed.get_mut(count) {
+            *changed += 1;
         }
     }
 }
@@ -199,20 +262,62 @@ mod tests {
         Arc::new(Snapshot::of(Bytes::from_static(b"{}"), version, None))
     }
 
+    /// As if it was read or written with nothing heard meanwhile.
+    fn put(cache: &DocumentCache, at: u64, read_at_ms: u64) -> u64 {
+        let mark = cache.mark("k");
+        cache.put("k", version(at), read_at_ms, mark).version
+    }
+
+    fn held(cache: &DocumentCache) -> Option<u64> {
+        cache.held.get("k").map(|held| held.snapshot.version)
+    }
+
     #[test]
     fn a_read_that_began_before_a_commit_does_not_undo_it() {
         let cache = DocumentCache::new();
-        cache.put("k", version(5), 10);
+        put(&cache, 5, 10);
         for (read, read_at_ms) in [(4, 10), (4, 11), (0, 10)] {
-            assert_eq!(cache.put("k", version(read), read_at_ms).version, 5);
+            assert_eq!(put(&cache, read, read_at_ms), 5);
         }
-        assert_eq!(cache.put("k", version(6), 9).version, 6);
+        assert_eq!(put(&cache, 6, 9), 6);
     }
 
     #[test]
     fn a_record_that_went_is_forgotten() {
         let cache = DocumentCache::new();
-        cache.put("k", version(5), 10);
-        assert_eq!(cache.put("k", version(0), 11).version, 0);
+        put(&cache, 5, 10);
+        assert_eq!(put(&cache, 0, 11), 0);
+    }
+
+    #[test]
+    fn what_was_on_its_way_when_word_came_of_a_change_is_not_kept() {
+        let cache = DocumentCache::new();
+        let mark = cache.mark("k");
+        cache.invalidate("k", 5);
+        assert_eq!(cache.put("k", version(4), 10, mark).version, 4);
+        assert_eq!(held(&cache), None);
+        put(&cache, 5, 11);
+        let mark = cache.mark("k");
+        // No news.
+        cache.invalidate("k", 5);
+        cache.put("k", version(6), 12, mark);
+        assert_eq!(held(&cache), Some(6));
+    }
+
+    #[test]
+    fn what_may_have_changed_is_forgotten_whatever_its_version() {
+        let cache = DocumentCache::new();
+        put(&cache, 5, 10);
+        let mark = cache.mark("k");
+        cache.invalidate("k", 0);
+        assert_eq!(held(&cache), None);
+        cache.put("k", version(5), 10, mark);
+        assert_eq!(held(&cache), None);
+        put(&cache, 5, 10);
+        let mark = cache.mark("k");
+        cache.forget_all();
+        assert_eq!(held(&cache), None);
+        cache.put("k", version(5), 10, mark);
+        assert_eq!(held(&cache), None);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use crowdlink_store::{Commit, Expect};
 
-use super::cache::{DocumentCache, Snapshot};
+use super::cache::{DocumentCache, Mark, Snapshot};
 use super::change::{Change, IfMatch, apply};
 use super::place::{Changed, Place};
 use crate::bus::Message;
@@ -184,6 +184,7 @@ impl SharedDocuments {
         let commit = Commit::new()
             .check(key, expect)
             .put(key, json.clone(), expires_at_ms);
+        let mark = self.cache.mark(key);
         let committed = self.world.try_commit(commit).await;
         let Some(version) = committed.inspect_err(|_| self.outcome_unknown([place]))? else {
             return Ok(None);
@@ -191,7 +192,8 @@ impl SharedDocuments {
         // The moment after: whoever began to read before it may have found the record missing.
         let committed_at_ms = self.world.clock.monotonic_ms();
         let written = Snapshot::written(draft.document, json, version, expires_at_ms);
-        self.cache.put(key, Arc::new(written), committed_at_ms);
+        self.cache
+            .put(key, Arc::new(written), committed_at_ms, mark);
         self.announce(place, version)?;
         let answer = |drafted: Result<Document, Error>| {
             drafted.map(|document| Written { document, version })
@@ -210,14 +212,31 @@ impl SharedDocuments {
         }
     }
 
+    /// To be taken before a document is committed among other records.
+    pub(crate) fn mark(&self, place: &Place) -> Mark {
+        self.cache.mark(&place.key())
+    }
+
     /// Takes note of a commit that wrote a document for ever among other records, and tells
     /// everybody.
-    pub(crate) fn committed(&self, place: &Place, json: Bytes, version: u64) -> Result<(), Error> {
+    pub(crate) fn committed(
+        &self,
+        place: &Place,
+        json: Bytes,
+        version: u64,
+        mark: Mark,
+    ) -> Result<(), Error> {
         let snapshot = Snapshot::stored(json, version);
         let committed_at_ms = self.world.clock.monotonic_ms();
         self.cache
-            .put(&place.key(), Arc::new(snapshot), committed_at_ms);
+            .put(&place.key(), Arc::new(snapshot), committed_at_ms, mark);
         self.announce(place, version)
+    }
+
+    /// Word of some changes was lost: what memory holds may be behind, and those who look now
+    /// because of it must find the newest.
+    pub(crate) fn lost(&self) {
+        self.cache.forget_all();
     }
 
     /// Tells everybody, after the commit.

@@ -78,13 +78,19 @@ impl SharedDocuments {
                     .put(&key, json.clone(), expires_at_ms);
                 written.push((key, document, json));
             }
+            let marks: Vec<_> = written
+                .iter()
+                .map(|(key, _, _)| self.cache.mark(key))
+                .collect();
             let committed = self.world.try_commit(commit).await;
             let committed = committed.inspect_err(|_| self.outcome_unknown(&places))?;
             if let Some(version) = committed {
                 let committed_at_ms = self.world.clock.monotonic_ms();
-                for ((key, document, json), place) in written.into_iter().zip(&places) {
+                let written = written.into_iter().zip(&places).zip(marks);
+                for (((key, document, json), place), mark) in written {
                     let snapshot = Snapshot::written(document, json, version, expires_at_ms);
-                    self.cache.put(&key, Arc::new(snapshot), committed_at_ms);
+                    self.cache
+                        .put(&key, Arc::new(snapshot), committed_at_ms, mark);
                     self.announce(place, version)?;
                 }
                 return Ok(());
