@@ -16,6 +16,8 @@ const GOOD: usize = 50;
 const BAD: usize = 5;
 /// Events that everybody is told.
 const EVENTS: usize = 400;
+/// Events of 4 KB after each of those, for the ones who do not read.
+const NOISE: usize = 5;
 
 async fn broadcast(page: &Http, data: Value) {
     let body = json!({ "target": "broadcast", "event": "e", "data": data });
@@ -48,7 +50,8 @@ async fn nobody_who_behaves_is_closed_or_loses_anything_beside_those_who_do_not(
     let jwt = server.token("viewer", CHANNEL, "88").await;
     let (mut slow, mut halves, mut floods_of) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..BAD {
-        slow.push(Viewer::of(&server, Some(CHANNEL)).await);
+        let of_slow = server.token("viewer", CHANNEL, "99").await;
+        slow.push(Viewer::with(&server, Stage::Sandbox, EXTENSION, &of_slow).await);
         slow.push(Viewer::connect(&server, Stage::Sandbox).await);
         halves.push(TcpStream::connect(address).await.unwrap());
         let mut half = TcpStream::connect(address).await.unwrap();
@@ -65,12 +68,14 @@ async fn nobody_who_behaves_is_closed_or_loses_anything_beside_those_who_do_not(
         good.push(tokio::spawn(listens(viewer)));
     }
     let page = server.page("broadcaster", CHANNEL).await;
-    let noise = "x".repeat(4_000);
+    // More than the system holds for those who read nothing.
+    let noise = json!({ "target": "whisper-U99", "event": "e", "data": "x".repeat(4_000) });
     for n in 0..EVENTS {
-        broadcast(&page, json!({ "n": n, "noise": noise })).await;
-        if n % 20 == 0 {
-            server.advance_ms(1_000);
+        broadcast(&page, json!({ "n": n })).await;
+        for _ in 0..NOISE {
+            page.post("/v1/e/broadcast", &noise).await.ok();
         }
+        server.advance_ms(200);
     }
     let mut still = Vec::new();
     for viewer in good {
