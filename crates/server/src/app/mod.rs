@@ -4,19 +4,18 @@ mod configured;
 mod demo;
 mod edges;
 mod ended;
+mod store;
 
 use std::io;
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use crowdlink_core::{Core, Notice, Random, SeededRandom, World};
-use crowdlink_store::{
-    Bulk, Clock, PostgresBulk, SqliteBulk, SqliteOptions, SqliteStore, Store, spawn_sweeper,
-};
+use crowdlink_core::{Core, CoreOptions, Notice, Random, SeededRandom, World};
+use crowdlink_store::{Clock, Store, spawn_sweeper};
 use tokio::task::JoinSet;
 
 pub use configured::{core_options, live_limits};
 pub use demo::{DEMO_CLIENT_ID, Demo};
+pub use store::{Opened, STORE_FILE, bulk, open_embedded, open_store, open_to_read};
 
 use crate::events::{Pump, ViewerMetrics, Viewers};
 use crate::listen::{self, Bound, ConnectionLimits};
@@ -28,8 +27,6 @@ use crate::viewer::{PusherWay, SocketWay};
 
 /// How often expired records are removed.
 const SWEEP_MS: u64 = 10_000;
-/// The file of the embedded store in the data directory.
-pub const STORE_FILE: &str = "crowdlink.db";
 
 /// What a server runs on. Tests hand in their own.
 #[derive(Clone, Debug)]
@@ -40,31 +37,8 @@ pub struct Foundation {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn Random>,
-}
-
-/// The embedded store of the settings' data directory.
-pub fn open_embedded(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Arc<SqliteStore>> {
-    anyhow::ensure!(
-        settings.store.url.is_empty(),
-        "this build has the embedded store only; leave --store away"
-    );
-    let path = settings.store.data.join(STORE_FILE);
-    SqliteStore::open(&path, Arc::clone(clock), SqliteOptions::default())
-        .with_context(|| format!("cannot open the store {}", path.display()))
-}
-
-/// The settings' store as what everything is moved from or to. Opens nothing yet.
-pub fn bulk(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Box<dyn Bulk>> {
-    let url = &settings.store.url;
-    if url.is_empty() {
-        let path = settings.store.data.join(STORE_FILE);
-        return Ok(Box::new(SqliteBulk::at(path)));
-    }
-    let store = PostgresBulk::at(url.expose(), Arc::clone(clock)).context("--store")?;
-    Ok(Box::new(store))
+    /// The number of this node among those of a cluster.
+    pub node: u32,
 }
 
 /// The system's randomness.
@@ -113,7 +87,11 @@ impl App {
             random: foundation.random,
             bus: Arc::new(crowdlink_core::LocalBus::new()),
         };
-        let core = Core::open(world, core_options(&settings, auto_register)).await?;
+        let options = CoreOptions {
+            node: foundation.node,
+            ..core_options(&settings, auto_register)
+        };
+        let core = Core::open(world, options).await?;
         let live = Live::start(Arc::clone(&clock), live_limits(&settings));
         let viewer_metrics = ViewerMetrics::register(&metrics);
         let viewers = Viewers::new(

@@ -18,6 +18,7 @@ pub fn backup(settings: &Settings, args: &BackupArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let file = settings.store.data.join(STORE_FILE);
+        embedded(settings)?;
         anyhow::ensure!(file.exists(), "there is no store at {}", file.display());
         let store = open_embedded(settings, &clock)?;
         let outcome = store.backup_to(&args.file).await;
@@ -29,8 +30,18 @@ pub fn backup(settings: &Settings, args: &BackupArgs) -> anyhow::Result<()> {
 
 /// Puts a copy in the place of the embedded store.
 pub fn restore(settings: &Settings, args: &RestoreArgs) -> anyhow::Result<()> {
+    embedded(settings)?;
     let to = settings.store.data.join(STORE_FILE);
     SqliteStore::restore(&args.file, &to, args.replace)
         .with_context(|| format!("cannot restore {}", args.file.display()))?;
     print(&format!("restored {}\n", to.display()))
+}
+
+fn embedded(settings: &Settings) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        settings.store.url.is_empty(),
+        "this is for the embedded store; PostgreSQL is backed up with pg_dump, and restored as \
+         docs/postgres.md tells"
+    );
+    Ok(())
 }

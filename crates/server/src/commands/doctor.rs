@@ -10,10 +10,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use crowdlink_core::tokens::{Diagnosis, Expectation, diagnose};
 use crowdlink_core::{Core, LocalBus, World};
-use crowdlink_store::{Clock, ReadOnlySqlite, SystemClock};
+use crowdlink_store::{Clock, SystemClock};
 
 use super::print;
-use crate::app::{STORE_FILE, core_options, system_random};
+use crate::app::{core_options, open_to_read, system_random};
 use crate::cli::{DoctorArgs, Hidden};
 use crate::settings::Settings;
 
@@ -89,16 +89,9 @@ async fn open(
     settings: &Settings,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Result<Arc<Core>, String>> {
-    if !settings.store.url.is_empty() {
-        return Ok(Err("this build reads the embedded store only".to_owned()));
-    }
-    let path = settings.store.data.join(STORE_FILE);
-    if !path.exists() {
-        return Ok(Err(format!("there is no store at {}", path.display())));
-    }
-    let store = match ReadOnlySqlite::open(&path, Arc::clone(&clock)) {
+    let store = match open_to_read(settings, &clock).await? {
         Ok(store) => store,
-        Err(error) => return Ok(Err(format!("{} cannot be read: {error}", path.display()))),
+        Err(why) => return Ok(Err(why)),
     };
     let world = World {
         store,
@@ -108,5 +101,5 @@ async fn open(
     };
     // A store without a key ring would get one: this one refuses that.
     let opened = Core::open(world, core_options(settings, false)).await;
-    Ok(opened.map_err(|_| format!("{} holds no key ring yet", path.display())))
+    Ok(opened.map_err(|_| "the store holds no key ring yet".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! Core on the embedded store, for a command beside a running server or without one.
+//! Core on the store, for a command beside a running server or without one.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crowdlink_core::{Core, LocalBus, World};
 use crowdlink_store::{Clock, SystemClock};
 
-use crate::app::{core_options, open_embedded, system_random};
+use crate::app::{core_options, open_store, system_random};
 use crate::settings::Settings;
 
 /// Opens core on the settings' store for the time of `work`.
@@ -20,11 +20,12 @@ where
         .build()?;
     runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let store = open_embedded(settings, &clock)?;
+        let random = system_random()?;
+        let store = open_store(settings, &clock, &*random).await?;
         let world = World {
-            store: store.clone(),
+            store: store.store(),
             clock,
-            random: system_random()?,
+            random,
             bus: Arc::new(LocalBus::new()),
         };
         let outcome = match Core::open(world, core_options(settings, false)).await {

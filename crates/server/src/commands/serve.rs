@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use crowdlink_core::{Node, Random};
 use crowdlink_store::{Clock, SystemClock};
-
 use tokio::task::JoinHandle;
 
 use super::print;
-use crate::app::{App, Demo, Foundation, open_embedded, system_random};
+use crate::app::{App, Demo, Foundation, Opened, open_store, system_random};
 use crate::cli::StartArgs;
 use crate::listen::ready_line;
 use crate::settings::Settings;
@@ -30,11 +30,14 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
     );
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (bound, handover) = takeover::bind_or_take(&settings, start.takeover, &*clock).await?;
-    let store = open_embedded(&settings, &clock)?;
+    let random = system_random()?;
+    let store = open_store(&settings, &clock, &*random).await?;
+    let node = Membership::begin(&store, &clock, &*random).await?;
     let foundation = Foundation {
-        store: store.clone(),
+        store: store.store(),
         clock: Arc::clone(&clock),
-        random: system_random()?,
+        random,
+        node: node.number(),
     };
     let door = Door::open(&settings.store.data, &bound);
     let app = App::new(settings, foundation, dev).await?;
@@ -75,6 +78,41 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
     }
     signals.abort();
     handing.inspect(JoinHandle::abort);
+    node.end().await;
     store.close().await;
     Ok(())
+}
+
+/// This node's number among those of its cluster; 0 where there is none.
+struct Membership(Option<(Arc<Node>, JoinHandle<()>)>);
+
+impl Membership {
+    async fn begin(
+        store: &Opened,
+        clock: &Arc<dyn Clock>,
+        random: &dyn Random,
+    ) -> anyhow::Result<Self> {
+        if !store.is_clustered() {
+            return Ok(Self(None));
+        }
+        let node = Node::join(store.store(), Arc::clone(clock), random).await?;
+        tracing::info!(number = node.number(), "this node has its number");
+        let node = Arc::new(node);
+        let kept = Arc::clone(&node);
+        let keeping = tokio::spawn(async move { kept.keep().await });
+        Ok(Self(Some((node, keeping))))
+    }
+
+    fn number(&self) -> u32 {
+        self.0.as_ref().map_or(0, |(node, _)| node.number())
+    }
+
+    async fn end(self) {
+        if let Some((node, keeping)) = self.0 {
+            keeping.abort();
+            if let Err(error) = node.leave().await {
+                tracing::warn!(%error, "the number of the node was not given back");
+            }
+        }
+    }
 }

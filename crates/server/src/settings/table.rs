@@ -104,7 +104,9 @@ table! {
     store: Store {
         /// The directory of the embedded store, and of the socket for `--takeover`.
         data: PathBuf = PathBuf::from("./crowdlink-data"), "directory", short "data";
-        /// A clustered store, `postgres://…`, in place of the embedded one.
+        /// The PostgreSQL database of a cluster, `postgres://…`, in place of the embedded store. It
+        /// holds a password, which other users of the machine see in a flag: use the file or the
+        /// variable.
         url: ConnectionUrl = ConnectionUrl::default(), "URL", short "store";
     }
 

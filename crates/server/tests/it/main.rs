@@ -68,6 +68,7 @@ mod poll_events_live;
 mod poll_events_reach;
 mod poll_parity;
 mod polls_in_games;
+mod postgres;
 mod purchases;
 mod purchases_told;
 mod pusher;

@@ -14,7 +14,7 @@ use crate::contract::{Commit, StoreError};
 
 /// Whatever the database's default is: a statement must see what was committed before it got the
 /// lock, and a transaction of one snapshot would not.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// Takes the lock that makes the commits of all nodes serial, and as many revisions as may be used.
 const RESERVE: &str = "UPDATE crowdlink.meta SET value = value + $1 WHERE name = 'revision' \
      RETURNING value - $1";
@@ -117,7 +117,7 @@ pub(super) async fn group(
 
 /// The first round trip: the lock, the last revision used, and what stands under the keys that are
 /// checked. The statements are sent together; futures send in the order in which they are joined.
-async fn look(
+pub(super) async fn look(
     session: &Session<WriteStatements>,
     commits: &[&Commit],
     begin: &str,

@@ -8,7 +8,7 @@ use crate::contract::StoreError;
 /// What leads from each schema to the next; the number of the schema is how many there are. What
 /// was released is never changed. Nodes of the schema before must be able to go on: they are
 /// replaced one after the other.
-const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &["
     CREATE TABLE crowdlink.records (
         key text COLLATE \"C\" PRIMARY KEY,
         value text NOT NULL,

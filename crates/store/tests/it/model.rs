@@ -1,12 +1,14 @@
-//! Random stories, told to both engines: they must give the same answers, word for word.
+//! Random stories, told to all engines: they must give the same answers, word for word.
 
 use std::sync::Arc;
 
 use crowdlink_store::{Commit, Expect, ManualClock, MemoryStore, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 use crate::harness::open_with_clock;
+use crate::postgres::server::{self, Server};
 
 #[derive(Clone, Debug)]
 enum Change {
@@ -94,32 +96,62 @@ async fn answer(store: &dyn Store, step: &Step, number: usize) -> String {
     }
 }
 
-async fn tell(steps: &[Step]) -> Result<(), TestCaseError> {
-    let clock = ManualClock::new(0);
-    let directory = tempfile::tempdir().unwrap();
-    let sqlite = open_with_clock(directory.path(), clock.clone());
-    let memory: Arc<dyn Store> = MemoryStore::new(clock.clone());
+/// Tells a story to an engine and, step by step, to the one in memory.
+async fn tell(
+    steps: &[Step],
+    clock: &ManualClock,
+    engine: &dyn Store,
+    memory: &dyn Store,
+) -> Result<(), TestCaseError> {
     for (number, step) in steps.iter().enumerate() {
         if let Step::Advance(ms) = step {
             clock.advance_ms(*ms);
         }
-        let expected = answer(memory.as_ref(), step, number).await;
-        let found = answer(sqlite.as_ref(), step, number).await;
+        let expected = answer(memory, step, number).await;
+        let found = answer(engine, step, number).await;
         prop_assert_eq!(found, expected, "step {}: {:?}", number, step);
     }
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
+fn config() -> ProptestConfig {
+    ProptestConfig {
         cases: 40,
         failure_persistence: None,
         ..ProptestConfig::default()
-    })]
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
 
     #[test]
-    fn both_engines_give_the_same_answers(steps in vec(step(), 1..40)) {
+    fn sqlite_gives_the_same_answers(steps in vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(tell(&steps))?;
+        let clock = ManualClock::new(0);
+        let directory = tempfile::tempdir().unwrap();
+        let sqlite = open_with_clock(directory.path(), clock.clone());
+        let memory: Arc<dyn Store> = MemoryStore::new(clock.clone());
+        runtime.block_on(tell(&steps, &clock, &*sqlite, &*memory))?;
     }
+}
+
+/// One server and one database for all stories.
+#[test]
+fn postgres_gives_the_same_answers() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = Server::start();
+    let url = runtime.block_on(server.database());
+    let tell_anew = |steps: Vec<Step>| {
+        runtime.block_on(async {
+            server::run(&url, "DROP SCHEMA IF EXISTS crowdlink CASCADE").await;
+            let clock = ManualClock::new(0);
+            let options = server::options();
+            let store = server::open_with(&url, clock.clone(), options).await;
+            let memory: Arc<dyn Store> = MemoryStore::new(clock.clone());
+            tell(&steps, &clock, &*store.unwrap(), &*memory).await
+        })
+    };
+    let mut runner = TestRunner::new(config());
+    runner.run(&vec(step(), 1..40), tell_anew).unwrap();
 }

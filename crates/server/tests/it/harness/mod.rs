@@ -120,6 +120,7 @@ impl Server {
             store: over(Arc::clone(&store)),
             clock: clock.clone(),
             random: Arc::new(SeededRandom::from_seed(1)),
+            node: 0,
         };
         let app = Arc::new(App::new(settings, foundation, auto_register).await.unwrap());
         let (told, ready) = tokio::sync::oneshot::channel();

@@ -1,5 +1,11 @@
 //! What is particular to the engine for clusters.
 
 mod bulk;
+mod cluster;
 mod conformance;
+mod engine;
+mod kill;
+mod outage;
+mod schema;
 pub(crate) mod server;
+mod sweep;
