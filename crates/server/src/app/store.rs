@@ -150,3 +150,19 @@ fn only_one(settings: &Settings) -> anyhow::Result<()> {
     );
     Ok(())
 }
+
+/// The settings' store as what everything is moved from or to. Opens nothing yet.
+///
+/// # Errors
+/// Both stores are meant, or the URL cannot be read.
+pub fn bulk(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Box<dyn Bulk>> {
+    let url = &settings.store.url;
+    if url.is_empty() {
+        let path = settings.store.data.join(STORE_FILE);
+        return Ok(Box::new(SqliteBulk::at(path)));
+    }
+    only_one(settings)?;
+    let store = PostgresBulk::at(url.expose(), Arc::clone(clock))
+        .with_context(|| format!("cannot open the store {url}"))?;
+    Ok(Box::new(store))
+}

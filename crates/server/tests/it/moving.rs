@@ -198,25 +198,72 @@ async fn an_import_replaces_only_when_told_to_and_never_under_a_running_server()
     assert_eq!(list(new.path()), list(old.path()));
 }
 
+#[tokio::test]
+async fn sqlite_to_postgres_and_back_changes_no_record() {
+    let (old, new, none) = (folder(), folder(), folder());
+    add(old.path(), "mine");
+    mint(old.path(), "mine");
+    let (entries, _) = everything(old.path()).await;
+    let postgres = services::Postgres::start().unwrap();
+    let url = postgres.url();
+    let file = crowdlink(old.path(), &["export", "-"]).stdout;
+    let words = ["import", "-", "--store", &url];
+    let imported = fed(none.path(), &words, &file);
+    assert!(imported.status.success(), "{}", errors(&imported));
+    let again = fed(none.path(), &words, &file);
+    assert!(errors(&again).contains("--replace"), "{}", errors(&again));
+    let list = done(none.path(), &["extension", "list", "--store", &url]);
+    assert!(list.contains("mine"), "{list}");
+
+    let server = Process::start(none.path(), &["serve", "--store", &url]);
+    let running = fed(
+        none.path(),
+        &["import", "-", "--store", &url, "--replace"],
+        &file,
+    );
+    assert!(
+        errors(&running).contains("stop the server"),
+        "{}",
+        errors(&running)
+    );
+    drop(server);
+    let back = fed(
+        none.path(),
+        &["import", "-", "--store", &url, "--replace"],
+        &file,
+    );
+    assert!(back.status.success(), "{}", errors(&back));
+    let file = crowdlink(none.path(), &["export", "-", "--store", &url]).stdout;
+    let imported = fed(new.path(), &["import", "-"], &file);
+    assert!(imported.status.success(), "{}", errors(&imported));
+    assert_eq!(everything(new.path()).await.0, entries);
+}
+
 /// A file of many records, larger than what is read ahead anywhere.
 fn large() -> Vec<u8> {
     let records = 20_000;
-    let mut file = format!(
+    let mut file = Vec::new();
+    writeln!(
+        file,
         "{{\"format\":\"crowdlink-export\",\"format_version\":1,\"server_version\":\"0\",\
-         \"created_at_ms\":0,\"revision\":5,\"records\":{records}}}\n"
-    );
+         \"created_at_ms\":0,\"revision\":5,\"records\":{records}}}"
+    )
+    .unwrap();
     for n in 0..records {
-        file += &format!(
-            "{{\"key\":\"sandbox/x/{n:06}\",\"version\":5,\"expires_at_ms\":null,\"value\":{n}}}\n"
-        );
+        let rest = "\"version\":5,\"expires_at_ms\":null";
+        writeln!(
+            file,
+            "{{\"key\":\"sandbox/x/{n:06}\",{rest},\"value\":{n}}}"
+        )
+        .unwrap();
     }
-    let sum = digest(&SHA256, file.as_bytes());
+    let sum = digest(&SHA256, &file);
     let sum = sum
         .as_ref()
         .iter()
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    file += &format!("{{\"records\":{records},\"sha256\":\"{sum}\"}}\n");
-    file.into_bytes()
+    writeln!(file, "{{\"records\":{records},\"sha256\":\"{sum}\"}}").unwrap();
+    file
 }
 
 /// An import that waits for the rest of its file.
