@@ -32,6 +32,10 @@
 //! Tests kill a writing process fifty times, and read from the connection that writes that these
 //! settings are in force ([`SqliteStore::durability`]). A disk that lies about a sync is beyond them.
 //!
+//! [`PostgresStore`] answers after PostgreSQL has answered `COMMIT` with `synchronous_commit` on; the
+//! rest is PostgreSQL's own word ([`PostgresStore::durability`], docs/adr/0007). Tests kill writing nodes and the
+//! database, and break the network between them.
+//!
 //! [`MemoryStore`] keeps nothing; it exists to make things go wrong on purpose.
 //!
 //! # Another engine

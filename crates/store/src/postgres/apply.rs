@@ -24,8 +24,8 @@ const PUT: &str = "INSERT INTO crowdlink.records (key, value, version, expires_a
      ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version, \
      expires_at_ms = excluded.expires_at_ms";
 const DELETE: &str = "DELETE FROM crowdlink.records WHERE key = ANY ($1)";
-/// A time-out that strikes while standbys are waited for would let the commit succeed without them.
-const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
+/// The database takes the time-out of statements off before it waits for its disk and standbys.
+const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
 /// The prepared statements of the connection that writes.

@@ -31,7 +31,7 @@ const CREATE: &str = "
 const LOCK: i64 = 0x4352_4f57_444c_4e4b;
 /// How long to wait for another node that makes or changes the schema, in ms.
 const MIGRATION_LOCK_MS_MAX: u64 = 60_000;
-/// The oldest release that does what is relied on: each statement has its own time-out.
+/// The oldest release in which each of several statements sent together has its own time-out.
 const SERVER_VERSION_MIN: i32 = 130_000;
 
 const ABOUT: &str = "SELECT current_setting('server_encoding'), \
