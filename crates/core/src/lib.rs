@@ -44,6 +44,8 @@ pub mod tokens;
 pub mod trivia;
 mod world;
 
+#[cfg(feature = "conformance")]
+pub use bus::conformance as bus_conformance;
 pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};
 pub use caller::{Caller, Revocable, check_id};
 pub use core::{Core, CoreOptions, CoreStats, Ended, Notice};

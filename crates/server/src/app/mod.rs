@@ -16,10 +16,11 @@ use tokio::task::JoinSet;
 pub use configured::{core_options, live_limits};
 pub use demo::{DEMO_CLIENT_ID, Demo};
 
+use crate::bus;
 use crate::events::{Pump, ViewerMetrics, Viewers};
 use crate::listen::{self, Bound, ConnectionLimits};
 use crate::live::Live;
-use crate::ops::{MeteredStore, Metrics, Readiness};
+use crate::ops::{MeteredStore, Metrics, Readiness, Watched};
 use crate::settings::Settings;
 use crate::shutdown::{Outcome, Shutdown};
 use crate::viewer::{PusherWay, SocketWay};
@@ -93,12 +94,13 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let metered = MeteredStore::new(foundation.store, metrics.store.clone());
         let store: Arc<dyn Store> = Arc::new(metered);
-        let clock = foundation.clock;
+        let Foundation { clock, random, .. } = foundation;
+        let bus = bus::open(&settings.bus, &clock, &random, &metrics)?;
         let world = World {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            random: foundation.random,
-            bus: Arc::new(crowdlink_core::LocalBus::new()),
+            random,
+            bus: Arc::clone(&bus),
         };
         let core = Core::open(world, core_options(&settings, auto_register)).await?;
         let live = Live::start(Arc::clone(&clock), live_limits(&settings));
@@ -116,12 +118,11 @@ impl App {
         let pump = Pump::new(Arc::clone(&core), Arc::clone(&live), viewers, rhythm);
         let shutdown = Shutdown::new();
         let ping_ms_max = settings.timeouts.store_ping_ms_max;
-        let readiness = Readiness::new(
-            Arc::clone(&store),
-            shutdown.clone(),
-            Arc::clone(&clock),
-            ping_ms_max,
-        );
+        let watched = Watched {
+            store: Arc::clone(&store),
+            bus,
+        };
+        let readiness = Readiness::new(watched, shutdown.clone(), Arc::clone(&clock), ping_ms_max);
         edges::register_figures(&metrics, &core, &live);
         let readiness = Arc::new(readiness);
         Ok(Self {

@@ -24,10 +24,6 @@ pub fn serve(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
 }
 
 async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        settings.bus.url.is_empty(),
-        "this build knows the bus within the process only; leave --bus away"
-    );
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (bound, handover) = takeover::bind_or_take(&settings, start.takeover, &*clock).await?;
     let store = open_embedded(&settings, &clock)?;
