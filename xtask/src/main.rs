@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod debian;
 mod fuzz;
 mod job;
 mod lint;

@@ -7,26 +7,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::debian::{self, CHROMIUM, NATS, POSTGRESQL, VENV};
 use crate::job::{self, BUILD_LIMIT};
 use crate::paths::Paths;
 
 /// Oldest node with the test runner's reporters and the browser driver's needs.
 const NODE_MAJOR_MIN: u32 = 20;
-
-/// A Debian package and how to see that it is not needed.
-struct Package {
-    name: &'static str,
-    there: fn() -> bool,
-}
-
-const CHROMIUM: Package = Package {
-    name: "chromium",
-    there: || runs("chromium", "--version"),
-};
-const VENV: Package = Package {
-    name: "python3-venv",
-    there: python_makes_environments,
-};
 
 /// A tool of cargo, built once into the target folder.
 struct Tool {
@@ -58,14 +44,20 @@ const FUZZ: Tool = Tool {
 
 /// Everything `cargo xtask test` needs.
 pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
-    packages(&[CHROMIUM, VENV])?;
+    debian::packages(&[CHROMIUM, VENV, POSTGRESQL, NATS])?;
     for_rust(paths)?;
     for_autobahn(paths)?;
     for_browser(paths)
 }
 
-/// The runner of the Rust tests.
+/// The servers of a cluster.
+pub(crate) fn for_cluster() -> Result<()> {
+    debian::packages(&[POSTGRESQL, NATS])
+}
+
+/// The runner of the Rust tests, and the servers that they start.
 pub(crate) fn for_rust(paths: &Paths) -> Result<()> {
+    for_cluster()?;
     if job::ask(&mut paths.cargo(&["nextest", "--version"])).is_some() {
         return Ok(());
     }
@@ -87,7 +79,7 @@ pub(crate) fn for_bench(paths: &Paths) -> Result<()> {
 }
 
 fn python_packages(paths: &Paths, wanted: &Path, venv: &Path, what: &str) -> Result<()> {
-    packages(&[VENV])?;
+    debian::packages(&[VENV])?;
     let stamp = venv.join("installed");
     if same(wanted, &stamp) {
         return Ok(());
@@ -113,7 +105,7 @@ fn python_packages(paths: &Paths, wanted: &Path, venv: &Path, what: &str) -> Res
 
 /// The browser, its driver and the page library under test.
 pub(crate) fn for_browser(paths: &Paths) -> Result<()> {
-    packages(&[CHROMIUM])?;
+    debian::packages(&[CHROMIUM])?;
     node_packages(paths, &paths.browser(), "the browser suite's packages")
 }
 
@@ -169,49 +161,6 @@ fn tool(paths: &Paths, tool: &Tool) -> Result<()> {
     install.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
     job::must(&mut install, BUILD_LIMIT)?;
     fs::write(&installed, "").with_context(|| format!("cannot write {}", installed.display()))
-}
-
-fn packages(wanted: &[Package]) -> Result<()> {
-    let missing: Vec<_> = wanted
-        .iter()
-        .filter(|package| !(package.there)())
-        .map(|package| package.name)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    println!("installing Debian packages: {}", missing.join(" "));
-    apt(&["update", "--quiet=2"])?;
-    let mut arguments = vec!["install", "--yes", "--quiet=2", "--no-install-recommends"];
-    arguments.extend(&missing);
-    apt(&arguments)?;
-    match wanted.iter().find(|package| !(package.there)()) {
-        Some(package) => bail!("{} is installed and yet does not work", package.name),
-        None => Ok(()),
-    }
-}
-
-fn apt(arguments: &[&str]) -> Result<()> {
-    let mut command = if rustix::process::geteuid().is_root() {
-        Command::new("apt-get")
-    } else {
-        let mut command = Command::new("sudo");
-        // Fails at once where a password would be asked for.
-        command.args(["--non-interactive", "apt-get"]);
-        command
-    };
-    command
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    job::must(&mut command, BUILD_LIMIT).context("install the packages above by hand")
-}
-
-fn runs(program: &str, argument: &str) -> bool {
-    job::ask(Command::new(program).arg(argument)).is_some()
-}
-
-fn python_makes_environments() -> bool {
-    job::ask(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_some()
 }
 
 fn require_node() -> Result<()> {
