@@ -26,6 +26,7 @@ mod keys;
 mod limits;
 pub mod matchmaking;
 mod message;
+mod missed;
 pub mod pairing;
 pub mod polls;
 mod presence;

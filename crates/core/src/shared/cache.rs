@@ -1,5 +1,6 @@
 //! The newest documents, in memory: bounded in bytes, and in how stale they may be.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -89,6 +90,8 @@ impl Snapshot {
 struct Held {
     snapshot: Arc<Snapshot>,
     read_at_ms: u64,
+    /// How often word had been lost when it was read.
+    losses: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -106,6 +109,8 @@ pub(super) struct DocumentCache {
     held: Cache<String, Held, BySize>,
     /// Held while one is compared and replaced.
     putting: Mutex<()>,
+    /// How often word of changes was lost: what was read before may have changed since.
+    losses: AtomicU64,
 }
 
 impl DocumentCache {
@@ -114,14 +119,16 @@ impl DocumentCache {
         Self {
             held,
             putting: Mutex::new(()),
+            losses: AtomicU64::new(0),
         }
     }
 
     /// The document of a key, from memory where that is fresh enough.
     pub(super) async fn get(&self, world: &World, key: &str) -> Result<Arc<Snapshot>, Error> {
         let fresh_since_ms = world.clock.monotonic_ms().saturating_sub(STALE_MS_MAX);
+        let losses = self.losses.load(Ordering::Acquire);
         match self.held.get(key) {
-            Some(held) if held.read_at_ms >= fresh_since_ms => {
+            Some(held) if held.read_at_ms >= fresh_since_ms && held.losses == losses => {
                 Ok(Self::live(held.snapshot, world.now_ms()))
             }
             // Boxed, for most reads go without.
@@ -133,10 +140,11 @@ impl DocumentCache {
     pub(super) async fn read(&self, world: &World, key: &str) -> Result<Arc<Snapshot>, Error> {
         // The moment before the read: what is committed while it is under way may be missing.
         let read_at_ms = world.clock.monotonic_ms();
+        let losses = self.losses.load(Ordering::Acquire);
         let record = world.store.get(key).await?;
         let snapshot = Arc::new(record.map_or_else(Snapshot::empty, Self::snapshot));
         Ok(Self::live(
-            self.put(key, snapshot, read_at_ms),
+            self.put_as_of(key, snapshot, read_at_ms, losses),
             world.now_ms(),
         ))
     }
@@ -149,6 +157,17 @@ impl DocumentCache {
     /// grow, so a lower one was read or written earlier, whenever it gets here. That there is no
     /// record is newer only where it was read after the other was.
     pub(super) fn put(&self, key: &str, snapshot: Arc<Snapshot>, read_at_ms: u64) -> Arc<Snapshot> {
+        let losses = self.losses.load(Ordering::Acquire);
+        self.put_as_of(key, snapshot, read_at_ms, losses)
+    }
+
+    fn put_as_of(
+        &self,
+        key: &str,
+        snapshot: Arc<Snapshot>,
+        read_at_ms: u64,
+        losses: u64,
+    ) -> Arc<Snapshot> {
         let _putting = self.putting.lock();
         if let Some(held) = self.held.get(key)
             && held.snapshot.version > snapshot.version
@@ -161,6 +180,7 @@ impl DocumentCache {
             Held {
                 snapshot: Arc::clone(&snapshot),
                 read_at_ms,
+                losses,
             },
         );
         snapshot
@@ -175,6 +195,11 @@ impl DocumentCache {
         {
             self.held.remove(key);
         }
+    }
+
+    /// From now on nothing is believed that was read before.
+    pub(super) fn doubt(&self) {
+        self.losses.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Forgets a document of which nobody knows what it is now.

@@ -104,6 +104,11 @@ impl SharedDocuments {
         self.cache.invalidate(&changed.place.key(), changed.version);
     }
 
+    /// Word of commits was lost.
+    pub(crate) fn doubt(&self) {
+        self.cache.doubt();
+    }
+
     /// Changes a document; answers when the change is durable, with the document as this change
     /// left it.
     pub(crate) async fn write(

@@ -166,7 +166,7 @@ impl App {
                 | Notice::Purchased(_)
                 | Notice::Settled(_)
                 | Notice::Joined(_)
-                | Notice::MayHaveChanged) => pump.notice(notice),
+                | Notice::MayHaveChanged(_)) => pump.notice(notice),
             };
             core.run(hear).await;
         });

@@ -1,8 +1,9 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use async_trait::async_trait;
-use crowdlink_server::ops::{MeteredStore, Metrics, Readiness, router};
+use crowdlink_core::{Bus, LocalBus, Message, Subscription};
+use crowdlink_server::ops::{MeteredStore, Metrics, Readiness, Watched, router};
 use crowdlink_server::shutdown::Shutdown;
 use crowdlink_store::{Commit, Entry, ManualClock, Record, Store, StoreError};
 
@@ -123,7 +124,8 @@ async fn readiness_says_which_part_is_not_well() {
     let ask = || get(node.server.address, "/readyz");
     let check = |response: &str, status: u16, process: &str, store: &str| {
         let ready = status == 200;
-        let body = format!(r#"{{"ready":{ready},"process":"{process}","store":"{store}","bus":"ok"}}"#);
+        let body =
+            format!(r#"{{"ready":{ready},"process":"{process}","store":"{store}","bus":"ok"}}"#);
         assert!(
             response.starts_with(&format!("HTTP/1.1 {status}")),
             "{response}"

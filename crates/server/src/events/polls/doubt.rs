@@ -14,17 +14,19 @@ use super::{PollPump, RETRY_MS};
 /// Whether word was lost, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
-    /// The newest commit that was heard of before.
+    /// The commit up to which all was heard.
     since: Mutex<Option<u64>>,
     woken: Notify,
 }
 
 impl PollPump {
     /// Word of something was lost: every poll in mind is looked at, and every other looked up.
-    pub(in crate::events) fn look_again(&self) {
+    pub(in crate::events) fn look_again(&self, since: u64) {
         let now = self.now();
-        let heard_version = self.heard_version.load(Ordering::Relaxed);
-        self.doubt.since.lock().get_or_insert(heard_version);
+        {
+            let mut noted = self.doubt.since.lock();
+            *noted = Some(noted.map_or(since, |noted| noted.min(since)));
+        }
         self.doubt.woken.notify_one();
         self.tracked.lock().doubt(now, &self.rhythm);
         self.woken.notify_one();
