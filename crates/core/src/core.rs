@@ -69,6 +69,7 @@ pub struct Core {
     pub(crate) limits: Limits,
     auto_register: bool,
     pub(crate) signs_receipts: bool,
+    node: String,
     registry: RwLock<Arc<Registry>>,
     pub(crate) verdicts: Verdicts,
     pub(crate) revocations: Revocations,
@@ -165,6 +166,7 @@ impl Core {
             limits: options.limits,
             auto_register: options.auto_register,
             signs_receipts: options.sign_receipts,
+            node: node.clone(),
             registry: RwLock::new(Arc::new(registry)),
             verdicts: Verdicts::new(),
             revocations: Revocations::default(),
@@ -188,6 +190,11 @@ impl Core {
     /// What was handed in.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// What this node calls itself among those that share a store: another name at each start.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
     }
 
     /// Limits and rates.

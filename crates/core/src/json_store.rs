@@ -13,8 +13,6 @@ use crate::documents::{Bounds, Document};
 use crate::error::Error;
 use crate::keys;
 
-/// The key where none is named.
-pub const DEFAULT_KEY: &str = "default";
 /// Longest key, in characters.
 const KEY_CHARS_MAX: usize = 64;
 /// Records read at once: of the largest, so many stay well below what one read may answer.

@@ -23,6 +23,7 @@ mod guess;
 mod identity;
 pub mod json_store;
 mod keys;
+pub mod lease;
 mod limits;
 pub mod matchmaking;
 mod message;

@@ -20,4 +20,5 @@ pub mod rest;
 pub mod settings;
 pub mod shutdown;
 pub mod takeover;
+pub mod twitch;
 pub mod viewer;

@@ -51,6 +51,13 @@ pub enum Expect {
     Any,
 }
 
+impl From<Option<u64>> for Expect {
+    /// "Still as it was read": a version, or no record.
+    fn from(version: Option<u64>) -> Self {
+        version.map_or(Self::Absent, Self::Version)
+    }
+}
+
 /// One condition of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {

@@ -65,7 +65,7 @@ async fn reads_are_asked_again_and_writes_are_not() {
 #[tokio::test]
 async fn a_write_that_nobody_waits_for_any_more_is_not_sent() {
     let script = Script::listen().await;
-    let pairing = connect(&script.url()).answer_within(Duration::from_millis(200));
+    let pairing = connect(&script.url()).answer_within(Duration::from_secs(2));
     let pairing = tokio::spawn(pairing.pair_with_pin("ABCDEF"));
     let (connection, _) = script.welcome("one").await;
     let game = soon("pairing", pairing).await.unwrap().unwrap().game;
@@ -74,12 +74,9 @@ async fn a_write_that_nobody_waits_for_any_more_is_not_sent() {
     soon("the loss", game.status().wait_for(lost))
         .await
         .unwrap();
-    let error = game
-        .polls()
-        .create(&Poll::new("late", "", ["a"]))
-        .await
-        .unwrap_err();
-    assert_eq!(error, Error::TimedOut);
+    let (polls, poll) = (game.polls(), Poll::new("late", "", ["a"]));
+    let creating = script.turn_away_during(polls.create(&poll));
+    assert_eq!(creating.await.unwrap_err(), Error::TimedOut);
     let (mut connection, _) = script.welcome("two").await;
     let twin = game.clone();
     let asking = tokio::spawn(async move { twin.polls().delete("boss").await });

@@ -139,15 +139,7 @@ async fn a_server_that_speaks_no_tls_is_an_error_and_no_panic() {
     let script = Script::listen().await;
     let url = script.url().replace("ws://", "wss://");
     let connect = connect(&url).connect_within(std::time::Duration::from_millis(300));
-    // As many tries as chance makes of the time: one that nobody turns away would wait for its handshake.
-    let turned_away = async {
-        loop {
-            script.turn_away().await;
-        }
-    };
-    let error = tokio::select! {
-        error = soon("the end of pairing", connect.pair_with_pin("ABCDEF")) => error.unwrap_err(),
-        () = turned_away => unreachable!(),
-    };
+    let pairing = soon("the end of pairing", connect.pair_with_pin("ABCDEF"));
+    let error = script.turn_away_during(pairing).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
 }

@@ -119,7 +119,7 @@ impl Writer {
         let clock = CLOCKS.get(store, &clock_key).await?;
         let mut last = clock.as_ref().map_or(0, |clock| clock.value);
         let mut heads = self.heads(batch).await?;
-        let expect = clock.map_or(Expect::Absent, |clock| Expect::Version(clock.version));
+        let expect = Expect::from(clock.map(|clock| clock.version));
         let mut commit = Commit::new().check(&clock_key, expect);
         for entry in batch {
             last = now_ms.max(last.saturating_add(1));

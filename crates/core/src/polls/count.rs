@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crowdlink_store::{Commit, Expect};
+use crowdlink_store::Commit;
 
 use super::Polls;
 use super::ballot::{Ballot, WEIGHT_MAX};
@@ -214,9 +214,8 @@ impl Polls {
         opening: bool,
     ) -> Result<(Commit, Option<i64>), Error> {
         let (head, rows) = (&draft.head, &draft.rows);
-        let expect = |version: Option<u64>| version.map_or(Expect::Absent, Expect::Version);
         let head_key = place.key();
-        let mut commit = Commit::new().check(&head_key, expect(loaded.version));
+        let mut commit = Commit::new().check(&head_key, loaded.version.into());
         let until_ms = draft.now_ms.saturating_add_unsigned(self.votes_ms);
         let ends_soon = loaded.expires_at_ms.is_some_and(|at_ms| at_ms < until_ms);
         let renewed = (opening || ends_soon).then(|| self.head_expiry_ms(head));
@@ -227,11 +226,10 @@ impl Polls {
             commit = self.begin_run(commit, place, head)?;
         }
         let tally_key = rows.tally(self.node);
-        commit = commit.check(&tally_key, expect(loaded.own.1)).put(
-            tally_key,
-            encode(&draft.own)?,
-            None,
-        );
+        commit =
+            commit
+                .check(&tally_key, loaded.own.1.into())
+                .put(tally_key, encode(&draft.own)?, None);
         for (voter, drafted) in &draft.ballots {
             if !drafted.is_changed() {
                 continue;
@@ -239,7 +237,7 @@ impl Polls {
             let key = rows.ballot(voter);
             commit =
                 commit
-                    .check(&key, expect(drafted.version))
+                    .check(&key, drafted.version.into())
                     .put(key, encode(&drafted.now)?, None);
             commit = log::moved(commit, rows, voter, drafted.both())?;
         }

@@ -316,7 +316,7 @@ impl Polls {
     ) -> Result<Commit, Error> {
         let expires_at_ms = Some(self.head_expiry_ms(head));
         let head_key = place.key();
-        let expect = loaded.version.map_or(Expect::Absent, Expect::Version);
+        let expect = Expect::from(loaded.version);
         let mut commit =
             Commit::new()
                 .check(&head_key, expect)

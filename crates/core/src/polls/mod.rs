@@ -34,7 +34,7 @@ pub use log::{LogEntry, LogReader, vote_log};
 pub use manage::{CreatePoll, configure, create, delete, modify, reconfigure};
 pub(crate) use news::TOPIC;
 pub use news::{PollEvent, PollNews};
-pub use place::{DEFAULT_ID, PollPlace};
+pub use place::PollPlace;
 pub use read::{PollSnapshot, PollTimes, config, report, settled, snapshot, times_of, votes};
 pub use vote::{Voted, vote};
 

@@ -7,8 +7,6 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::keys;
 
-/// The id where none is named.
-pub const DEFAULT_ID: &str = "default";
 /// The kind of the heads' records.
 pub(super) const KIND: &str = "poll";
 /// Longest id of a poll, in characters.

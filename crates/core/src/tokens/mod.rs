@@ -8,6 +8,7 @@ mod family;
 mod header;
 mod jws;
 mod mint;
+mod platform;
 mod revocation;
 mod verify;
 
@@ -24,6 +25,7 @@ pub use header::{Authorization, parse_authorization};
 pub use jws::{Parts, Unverified, inspect};
 pub(crate) use mint::pending_token;
 pub use mint::{MintRequest, mint_by_hand};
+pub use platform::platform_token;
 pub use revocation::revoke;
 pub(crate) use revocation::{
     Revocations, TOPIC as REVOKED_TOPIC, announce, catch_up, revocation_write,

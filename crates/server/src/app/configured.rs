@@ -1,11 +1,15 @@
 //! Settings, as the parts of the server want them.
 
-use crowdlink_core::{CoreOptions, Lifetimes, Limits, Rate};
+use std::sync::Arc;
 
-use crate::events::PollRhythm;
+use crowdlink_core::{Core, CoreOptions, Lifetimes, Limits, Random, Rate};
+
+use crate::events::{PollRhythm, ViewerMetrics};
 use crate::gamelink::GameLimits;
 use crate::live::{LiveLimits, RequestRate};
+use crate::ops::Metrics;
 use crate::settings::Settings;
+use crate::twitch::{PlatformOptions, PlatformWay};
 use crate::viewer::ViewerLimits;
 
 /// What core wants of the settings.
@@ -74,6 +78,18 @@ pub fn core_options(settings: &Settings, auto_register: bool) -> CoreOptions {
     }
 }
 
+/// The number of this node among those of a cluster: one of 256, by chance. Nodes that draw the same
+/// are right, and in each other's way; and a node that starts anew again and again leaves no more
+/// rows than that in a poll.
+pub(super) fn node(settings: &Settings, random: &dyn Random) -> u32 {
+    let mut number = [0];
+    if !settings.bus.url.is_empty() {
+        random.fill(&mut number);
+    }
+    let [number] = number;
+    number.into()
+}
+
 /// What live connections want of the settings.
 pub fn live_limits(settings: &Settings) -> LiveLimits {
     LiveLimits {
@@ -124,4 +140,22 @@ pub(super) fn poll_rhythm(settings: &Settings) -> PollRhythm {
         viewers_ms_min: rates.vote_update_ms_min,
         viewers_first_ms_max: rates.vote_update_first_ms_max,
     }
+}
+
+/// The way out through the platform, where the settings want it.
+pub(super) fn platform(
+    settings: &Settings,
+    core: &Arc<Core>,
+    metrics: &Metrics,
+    viewers: &ViewerMetrics,
+) -> anyhow::Result<Option<Arc<PlatformWay>>> {
+    if !settings.twitch.pubsub {
+        return Ok(None);
+    }
+    let options = PlatformOptions {
+        url: settings.twitch.url.expose(),
+        messages_per_min_max: settings.rates.platform_messages_per_min_max,
+    };
+    let way = PlatformWay::new(core, options, metrics, viewers.clone())?;
+    Ok(Some(Arc::new(way)))
 }

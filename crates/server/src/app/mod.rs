@@ -9,20 +9,20 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use crowdlink_core::{Core, Notice, Random, SeededRandom, World};
+use crowdlink_core::{Bus, Core, CoreOptions, Notice, Random, SeededRandom, World};
 use crowdlink_store::{Clock, SqliteOptions, SqliteStore, Store, spawn_sweeper};
 use tokio::task::JoinSet;
 
 pub use configured::{core_options, live_limits};
 pub use demo::{DEMO_CLIENT_ID, Demo};
 
-use crate::bus;
-use crate::events::{Pump, ViewerMetrics, Viewers};
+use crate::events::{Pump, ViewerMetrics, Viewers, WayOut};
 use crate::listen::{self, Bound, ConnectionLimits};
 use crate::live::Live;
 use crate::ops::{MeteredStore, Metrics, Readiness, Watched};
 use crate::settings::Settings;
 use crate::shutdown::{Outcome, Shutdown};
+use crate::twitch::PlatformWay;
 use crate::viewer::{PusherWay, SocketWay};
 
 /// How often expired records are removed.
@@ -39,6 +39,8 @@ pub struct Foundation {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn Random>,
+    /// The other nodes.
+    pub bus: Arc<dyn Bus>,
 }
 
 /// The embedded store of the settings' data directory.
@@ -81,6 +83,7 @@ pub struct App {
     store: Arc<dyn Store>,
     readiness: Arc<Readiness>,
     viewer_metrics: ViewerMetrics,
+    platform: Option<Arc<PlatformWay>>,
 }
 
 impl App {
@@ -94,23 +97,29 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let metered = MeteredStore::new(foundation.store, metrics.store.clone());
         let store: Arc<dyn Store> = Arc::new(metered);
-        let Foundation { clock, random, .. } = foundation;
-        let bus = bus::open(&settings.bus, &clock, &random, &metrics)?;
+        let (clock, bus) = (foundation.clock, foundation.bus);
         let world = World {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            random,
+            random: foundation.random,
             bus: Arc::clone(&bus),
         };
-        let core = Core::open(world, core_options(&settings, auto_register)).await?;
+        let options = CoreOptions {
+            node: configured::node(&settings, &*world.random),
+            ..core_options(&settings, auto_register)
+        };
+        let core = Core::open(world, options).await?;
         let live = Live::start(Arc::clone(&clock), live_limits(&settings));
         let viewer_metrics = ViewerMetrics::register(&metrics);
+        let platform = configured::platform(&settings, &core, &metrics, &viewer_metrics)?;
+        // The ways out to viewers (spec 4.1); one more stands here.
+        let mut ways: Vec<Arc<dyn WayOut>> = vec![
+            Arc::new(SocketWay::new(Arc::clone(&live), viewer_metrics.clone())),
+            Arc::new(PusherWay::new(Arc::clone(&live), viewer_metrics.clone())),
+        ];
+        ways.extend(platform.clone().map(|way| way as Arc<dyn WayOut>));
         let viewers = Viewers::new(
-            // The ways out to viewers (spec 4.1); one more stands here.
-            vec![
-                Arc::new(SocketWay::new(Arc::clone(&live), viewer_metrics.clone())),
-                Arc::new(PusherWay::new(Arc::clone(&live), viewer_metrics.clone())),
-            ],
+            ways,
             settings.limits.platform_message_bytes_max,
             viewer_metrics.clone(),
         );
@@ -136,6 +145,7 @@ impl App {
             store,
             readiness,
             viewer_metrics,
+            platform,
         })
     }
 
@@ -172,6 +182,9 @@ impl App {
         });
         let pump = Arc::clone(&self.pump);
         background.spawn(async move { pump.run().await });
+        if let Some(platform) = self.platform.clone() {
+            background.spawn(platform.run(self.shutdown.clone()));
+        }
         let _sweeper = spawn_sweeper(Arc::clone(&self.store), Arc::clone(&self.clock), SWEEP_MS);
         self.readiness.started();
         ready();

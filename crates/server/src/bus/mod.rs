@@ -91,18 +91,45 @@ impl Bus for NatsBus {
     }
 }
 
-/// The bus that the settings ask for: within the process where they name no address.
+/// The bus that settings ask for.
+#[derive(Debug)]
+pub enum Opened {
+    /// Within the process: there are no other nodes.
+    Local(Arc<LocalBus>),
+    /// To the other nodes.
+    Nats(Arc<NatsBus>),
+}
+
+impl Opened {
+    /// The bus as this node has it.
+    pub fn within(&self) -> Arc<dyn Bus> {
+        match self {
+            Self::Local(bus) => Arc::clone(bus) as Arc<dyn Bus>,
+            Self::Nats(bus) => Arc::clone(bus) as Arc<dyn Bus>,
+        }
+    }
+
+    /// Shows operators what is counted.
+    pub fn show(&self, metrics: &Metrics) {
+        match self {
+            Self::Local(_) => {}
+            Self::Nats(bus) => metrics.collect(figures::collector(Arc::clone(bus))),
+        }
+    }
+}
+
+/// The bus that the settings ask for: within the process where they name no address. A server that
+/// is not there yet is no error: the bus goes on trying.
 ///
 /// # Errors
-/// An address that is none of a NATS server.
+/// An address that is none of a NATS server, or a subject that is none.
 pub fn open(
     settings: &settings::Bus,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
-    metrics: &Metrics,
-) -> anyhow::Result<Arc<dyn Bus>> {
+) -> anyhow::Result<Opened> {
     if settings.url.is_empty() {
-        return Ok(Arc::new(LocalBus::new()));
+        return Ok(Opened::Local(Arc::new(LocalBus::new())));
     }
     let servers = Servers::parse(settings.url.expose())
         .with_context(|| format!("--bus cannot be {}", settings.url))?;
@@ -112,6 +139,5 @@ pub fn open(
         "bus.subject must be words of letters, digits, `_` and `-` with dots between them"
     );
     let bus = NatsBus::start(servers, subject, Arc::clone(clock), Arc::clone(random));
-    metrics.collect(figures::collector(Arc::clone(&bus)));
-    Ok(bus)
+    Ok(Opened::Nats(bus))
 }

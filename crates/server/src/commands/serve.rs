@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::print;
 use crate::app::{App, Demo, Foundation, open_embedded, system_random};
+use crate::bus;
 use crate::cli::StartArgs;
 use crate::listen::ready_line;
 use crate::settings::Settings;
@@ -27,13 +28,17 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (bound, handover) = takeover::bind_or_take(&settings, start.takeover, &*clock).await?;
     let store = open_embedded(&settings, &clock)?;
+    let random = system_random()?;
+    let bus = bus::open(&settings.bus, &clock, &random)?;
     let foundation = Foundation {
         store: store.clone(),
         clock: Arc::clone(&clock),
-        random: system_random()?,
+        random,
+        bus: bus.within(),
     };
     let door = Door::open(&settings.store.data, &bound);
     let app = App::new(settings, foundation, dev).await?;
+    bus.show(&app.metrics);
     let mut hello = String::new();
     if dev {
         Demo::register(&app.core).await?;

@@ -259,7 +259,7 @@ impl Pump {
             id: &id,
             value: &value,
         };
-        self.tell(audience, &name, &data, Kind::Stream);
+        self.tell(audience, &name, &data, Kind::Step);
     }
 
     pub(super) fn tell_trivia(&self, changed: TriviaChanged) {

@@ -37,6 +37,9 @@ pub struct ViewerEvent {
     pub messages: Vec<String>,
     /// Of the events that wait under this name for one audience only the newest matters.
     pub coalesce: Option<String>,
+    /// The same where messages are few, as on the platform (`spec 4.5`): there it holds of more
+    /// events than elsewhere.
+    pub newest_of: Option<String>,
 }
 
 /// Whether an older event of the same name may be left out for a newer one (DESIGN 4).
@@ -44,6 +47,8 @@ pub struct ViewerEvent {
 pub enum Kind {
     /// Only the newest matters.
     State,
+    /// Each one matters; where messages are few, only the newest of those that wait.
+    Step,
     /// Each one matters.
     Stream,
 }
@@ -113,6 +118,7 @@ impl Viewers {
             targets: vec![Target::Broadcast],
             messages: encode_message(text, self.message_bytes_max)?,
             coalesce: (kind == Kind::State).then(|| name.to_owned()),
+            newest_of: (kind != Kind::Stream).then(|| name.to_owned()),
         });
         Ok(())
     }
@@ -135,6 +141,7 @@ impl Viewers {
             targets,
             messages,
             coalesce: None,
+            newest_of: None,
         });
     }
 

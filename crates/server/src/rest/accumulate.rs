@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use crowdlink_core::Error;
 use crowdlink_core::accumulate::{self, AccumulateOf};
-use crowdlink_core::{DEFAULT_ID, Error};
 use serde::Deserialize;
 
 use super::RestEdge;
 use super::answer::{Answer, done, json};
 use super::authorized::Authorized;
 use super::body::Json;
-use super::query::Parameters;
+use super::query::{Parameters, id_or_default};
 
 /// The one route.
 pub(super) fn routes() -> Router<Arc<RestEdge>> {
@@ -30,8 +30,7 @@ struct Asked {
 
 impl Asked {
     fn id(&self) -> &str {
-        let id = self.id.as_deref().filter(|id| !id.is_empty());
-        id.unwrap_or(DEFAULT_ID)
+        id_or_default(self.id.as_deref())
     }
 }
 

@@ -6,53 +6,35 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use crowdlink_core::json_store::{self, DEFAULT_KEY};
+use crowdlink_core::json_store;
 use http::header::CONTENT_TYPE;
-use serde::Deserialize;
 
 use super::RestEdge;
 use super::answer::{Answer, JSON, done};
 use super::authorized::Authorized;
 use super::document::Text;
-use super::query::Parameters;
+use super::query::{ById, Parameters};
 
 /// The one route.
 pub(super) fn routes() -> Router<Arc<RestEdge>> {
     Router::new().route("/v1/e/json_store", get(read).post(write))
 }
 
-#[derive(Deserialize)]
-struct Entry {
-    id: Option<String>,
-    channel_id: Option<String>,
-}
-
-impl Entry {
-    fn id(&self) -> &str {
-        self.id
-            .as_deref()
-            .filter(|id| !id.is_empty())
-            .unwrap_or(DEFAULT_KEY)
-    }
-}
-
 async fn read(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
-    Parameters(entry): Parameters<Entry>,
+    Parameters(entry): Parameters<ById>,
 ) -> Answer {
-    let channel = entry.channel_id.as_deref();
-    let value = json_store::read(&edge.core, &caller, channel, entry.id()).await?;
+    let value = json_store::read(&edge.core, &caller, entry.channel(), entry.id()).await?;
     Ok(([(CONTENT_TYPE, JSON)], value).into_response())
 }
 
 async fn write(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
-    Parameters(entry): Parameters<Entry>,
+    Parameters(entry): Parameters<ById>,
     Text(body): Text,
 ) -> Answer {
-    let channel = entry.channel_id.as_deref();
-    json_store::write(&edge.core, &caller, channel, entry.id(), &body).await?;
+    json_store::write(&edge.core, &caller, entry.channel(), entry.id(), &body).await?;
     Ok(done())
 }

@@ -8,20 +8,19 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
-use crowdlink_core::polls::{self, DEFAULT_ID, LogReader, Voted};
+use crowdlink_core::polls::{self, LogReader, Voted};
 use crowdlink_core::{Core, Error};
 use crowdlink_protocol::{PollConfigChange, PollDefinitionChange, VoteReport};
 use futures::{StreamExt as _, stream};
 use http::Method;
 use http::header::CONTENT_TYPE;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::RestEdge;
 use super::answer::{Answer, JSON, done, json};
 use super::authorized::Authorized;
 use super::body::{Json, text};
-use super::query::Parameters;
+use super::query::{ById, Parameters};
 use crate::direct::DirectCall;
 
 type Edge = State<Arc<RestEdge>>;
@@ -43,23 +42,6 @@ pub(super) fn direct(edge: &Arc<RestEdge>) -> [DirectCall; 2] {
     ]
 }
 
-#[derive(Deserialize)]
-struct Poll {
-    id: Option<String>,
-    channel_id: Option<String>,
-}
-
-impl Poll {
-    fn id(&self) -> &str {
-        let named = self.id.as_deref().filter(|id| !id.is_empty());
-        named.unwrap_or(DEFAULT_ID)
-    }
-
-    fn channel(&self) -> Option<&str> {
-        self.channel_id.as_deref()
-    }
-}
-
 fn report(voted: &Voted) -> Answer {
     json(&VoteReport::new(&voted.numbers, voted.vote))
 }
@@ -67,7 +49,7 @@ fn report(voted: &Voted) -> Answer {
 async fn read(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Parameters(poll): Parameters<Poll>,
+    Parameters(poll): Parameters<ById>,
 ) -> Answer {
     report(&polls::votes(&edge.core, &caller, poll.channel(), poll.id()).await?)
 }
@@ -75,7 +57,7 @@ async fn read(
 async fn vote(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Parameters(poll): Parameters<Poll>,
+    Parameters(poll): Parameters<ById>,
     Json(body): Json,
 ) -> Answer {
     let value = whole(&body, "value")?.ok_or_else(|| Error::invalid("value", "is required"))?;
@@ -93,7 +75,7 @@ async fn vote(
 async fn remove(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Parameters(poll): Parameters<Poll>,
+    Parameters(poll): Parameters<ById>,
 ) -> Answer {
     polls::delete(&edge.core, &caller, poll.channel(), poll.id()).await?;
     Ok(done())
@@ -102,7 +84,7 @@ async fn remove(
 async fn config(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Parameters(poll): Parameters<Poll>,
+    Parameters(poll): Parameters<ById>,
 ) -> Answer {
     json(&polls::config(&edge.core, &caller, poll.channel(), poll.id()).await?)
 }
@@ -110,7 +92,7 @@ async fn config(
 async fn configure(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Parameters(poll): Parameters<Poll>,
+    Parameters(poll): Parameters<ById>,
     Json(body): Json,
 ) -> Answer {
     // The id may stand in the body or in the query.
@@ -145,7 +127,7 @@ fn named_here(mut error: Error) -> Error {
 async fn modify(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Parameters(poll): Parameters<Poll>,
+    Parameters(poll): Parameters<ById>,
     Json(body): Json,
 ) -> Answer {
     let user = text(&body, "user")?.unwrap_or_default();
@@ -182,7 +164,7 @@ fn beyond(number: &Value) -> Option<i64> {
 async fn log(
     State(edge): Edge,
     Authorized(caller): Authorized,
-    Parameters(poll): Parameters<Poll>,
+    Parameters(poll): Parameters<ById>,
 ) -> Answer {
     let mut log = polls::vote_log(&edge.core, &caller, poll.channel(), poll.id()).await?;
     // What cannot be read at all is refused before the answer begins.

@@ -3,12 +3,37 @@
 use std::fmt;
 
 use axum::extract::{FromRequestParts, Query};
-use crowdlink_core::Error;
+use crowdlink_core::{DEFAULT_ID, Error};
 use http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde::de::value::{self, MapDeserializer};
 
 use super::answer::Refusal;
+
+/// What a channel has several of, each under an id.
+#[derive(Deserialize)]
+pub(super) struct ById {
+    id: Option<String>,
+    channel_id: Option<String>,
+}
+
+impl ById {
+    /// The id; the default one where none is named, or an empty one.
+    pub(super) fn id(&self) -> &str {
+        id_or_default(self.id.as_deref())
+    }
+
+    /// The channel that is named.
+    pub(super) fn channel(&self) -> Option<&str> {
+        self.channel_id.as_deref()
+    }
+}
+
+/// An id that may be absent or empty.
+pub(super) fn id_or_default(id: Option<&str>) -> &str {
+    id.filter(|id| !id.is_empty()).unwrap_or(DEFAULT_ID)
+}
 
 /// The parameters that a call knows; others are ignored. One that comes twice is refused.
 pub(super) struct Parameters<T>(pub(super) T);

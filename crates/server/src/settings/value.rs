@@ -193,6 +193,11 @@ impl SettingValue for Address {
 pub struct ConnectionUrl(String);
 
 impl ConnectionUrl {
+    /// Reads `scheme://…`, or nothing for none.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.is_empty() || text.contains("://")).then(|| Self(text.to_owned()))
+    }
+
     /// The platform's API.
     pub(super) fn twitch() -> Self {
         Self("https://api.twitch.tv".to_owned())
@@ -231,7 +236,7 @@ impl SettingValue for ConnectionUrl {
     const KIND: Kind = Kind::Text;
 
     fn from_text(text: &str) -> Option<Self> {
-        (text.is_empty() || text.contains("://")).then(|| Self(text.to_owned()))
+        Self::parse(text)
     }
 
     fn expected() -> String {

@@ -132,7 +132,7 @@ impl Server {
     /// A polite client and the server's side of it.
     pub(crate) async fn client(&self) -> (Client, Arc<Session>) {
         let url = format!("ws://{}/", self.addr);
-        let (client, _) = in_time(tokio_tungstenite::connect_async(url))
+        let (client, _) = in_time(Box::pin(tokio_tungstenite::connect_async(url)))
             .await
             .unwrap();
         (client, self.session().await)

@@ -35,6 +35,20 @@ impl Script {
         drop(soon("a connection", self.0.accept()).await.unwrap());
     }
 
+    /// Closes every connection before it says anything, as long as `task` takes. One that nobody looks at
+    /// would wait in the queue of the system, and then be taken for a live one.
+    pub async fn turn_away_during<T>(&self, task: impl Future<Output = T>) -> T {
+        let all = async {
+            loop {
+                drop(self.0.accept().await.unwrap());
+            }
+        };
+        tokio::select! {
+            done = task => done,
+            () = all => unreachable!(),
+        }
+    }
+
     /// The next connection, authenticated: what it authenticated with. It gets `refresh`.
     pub async fn welcome(&self, refresh: &str) -> (Connection, Value) {
         let mut connection = self.accept().await;

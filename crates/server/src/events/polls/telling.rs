@@ -16,7 +16,7 @@ impl PollPump {
             self.tell_games(place, poll);
         }
         if telling.poll_update {
-            self.tell_viewers(place, "poll_update", &poll.report, Kind::Stream);
+            self.tell_viewers(place, "poll_update", &poll.report, Kind::Step);
         }
         if telling.vote_update {
             let data = json!({ "id": place.id, "stats": poll.numbers });
@@ -26,7 +26,7 @@ impl PollPump {
 
     pub(super) fn tell_deleted(&self, place: &PollPlace) {
         let data = json!({ "topic_id": place.id, "deleted": true });
-        self.tell_viewers(place, "poll_update", &data, Kind::Stream);
+        self.tell_viewers(place, "poll_update", &data, Kind::Step);
     }
 
     fn tell_games(&self, place: &PollPlace, poll: &PollSnapshot) {

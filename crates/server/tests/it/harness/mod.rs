@@ -7,6 +7,7 @@ mod game;
 mod http;
 mod jwt;
 mod listener;
+mod platform;
 pub mod program;
 mod pusher;
 mod viewer;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crowdlink_core::registry::{self, AddExtension};
-use crowdlink_core::{Core, CoreOptions, LocalBus, Secret, SeededRandom, World};
+use crowdlink_core::{Bus, Core, CoreOptions, LocalBus, Secret, SeededRandom, World};
 use crowdlink_protocol::{ClientId, Stage};
 use crowdlink_server::app::{App, Foundation};
 use crowdlink_server::listen::{EdgeName, bind_all};
@@ -30,6 +31,7 @@ pub use game::{Game, Incoming, refusal};
 pub use http::{Answer, Http};
 pub use jwt::{claims, payload, sign, sign_with_header};
 pub use listener::Listener;
+pub use platform::{Platform, Trouble};
 pub use pusher::{PUSHER_PATH, Pusher, channel_name};
 pub use viewer::{Told, Viewer};
 
@@ -43,6 +45,14 @@ pub const OWNER: &str = "900";
 pub const SECRET: &str = "dGhlIHNlY3JldCBvZiB0aGUgdGVzdCBleHRlbnNpb24=";
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What servers of a test may share.
+struct Ground {
+    clock: Arc<ManualClock>,
+    store: Arc<MemoryStore>,
+    bus: Arc<dyn Bus>,
+    seed: u64,
+}
 
 /// A running server.
 pub struct Server {
@@ -80,8 +90,31 @@ impl Server {
     /// Another process on this one's store and clock, with a bus of its own: it hears nothing of
     /// what happens here.
     pub async fn start_beside(&self) -> Self {
-        let on = (self.clock.clone(), self.store.clone());
-        Self::start_on(|_| {}, false, on, |store| store).await
+        let ground = Ground {
+            bus: Arc::new(LocalBus::new()),
+            ..self.ground(2)
+        };
+        Self::start_on(|_| {}, false, ground, |store| store).await
+    }
+
+    /// Another node of this one's cluster: the same store, clock and bus.
+    pub async fn start_node(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_on(change, false, self.ground(2), |store| store).await
+    }
+
+    fn ground(&self, seed: u64) -> Ground {
+        Ground {
+            clock: self.clock.clone(),
+            store: self.store.clone(),
+            bus: Arc::clone(&self.app.core.world().bus),
+            seed,
+        }
+    }
+
+    /// Ends at once, as if the process were killed.
+    pub async fn kill(self) {
+        self.running.abort();
+        assert!(self.running.await.unwrap_err().is_cancelled());
     }
 
     async fn start_as(
@@ -91,7 +124,13 @@ impl Server {
     ) -> Self {
         let clock = ManualClock::new(START_MS);
         let store = MemoryStore::new(clock.clone());
-        let server = Self::start_on(change, auto_register, (clock, store), over).await;
+        let ground = Ground {
+            clock,
+            store,
+            bus: Arc::new(LocalBus::new()),
+            seed: 1,
+        };
+        let server = Self::start_on(change, auto_register, ground, over).await;
         server.register(EXTENSION, OWNER, &[SECRET]).await;
         server
     }
@@ -99,9 +138,15 @@ impl Server {
     async fn start_on(
         change: impl FnOnce(&mut Settings),
         auto_register: bool,
-        (clock, store): (Arc<ManualClock>, Arc<MemoryStore>),
+        ground: Ground,
         over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
     ) -> Self {
+        let Ground {
+            clock,
+            store,
+            bus,
+            seed,
+        } = ground;
         let mut settings = Settings::default();
         let free = Address::At(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listen = &mut settings.listen;
@@ -119,7 +164,8 @@ impl Server {
         let foundation = Foundation {
             store: over(Arc::clone(&store)),
             clock: clock.clone(),
-            random: Arc::new(SeededRandom::from_seed(1)),
+            random: Arc::new(SeededRandom::from_seed(seed)),
+            bus,
         };
         let app = Arc::new(App::new(settings, foundation, auto_register).await.unwrap());
         let (told, ready) = tokio::sync::oneshot::channel();
