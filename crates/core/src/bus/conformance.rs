@@ -7,6 +7,7 @@
 //! ```
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
@@ -197,7 +198,7 @@ pub async fn ten_thousand_messages_come_complete(subject: Subject) {
 pub async fn a_payload_of_any_size_comes_whole(subject: Subject) {
     let mut subscriptions = subject.subscribe();
     for bytes in [0, 1, 64 * 1024, 1024 * 1024 - 1, 1024 * 1024, 5_000_000] {
-        let payload: Vec<u8> = (0..bytes).map(|n: usize| (n % 251) as u8).collect();
+        let payload: Vec<u8> = (0..=250).cycle().take(bytes).collect();
         subject.nodes[0].publish(message("topic", payload.clone()));
         subject.nodes[0].publish(message("after", "it"));
         for subscription in &mut subscriptions {

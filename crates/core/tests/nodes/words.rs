@@ -83,13 +83,13 @@ async fn losses_are_counted_and_told_with_a_commit_that_is_old_enough() {
     })
     .await;
     assert_eq!(cluster.cores[1].stats().bus_losses, 1);
-    let since = cluster.told[1]
-        .lock()
-        .iter()
-        .find_map(|notice| match notice {
-            Notice::MayHaveChanged(since) => Some(*since),
-            _ => None,
-        });
+    let told = cluster.told[1].lock().clone();
+    let mut since = None;
+    for notice in told {
+        if let Notice::MayHaveChanged(sure) = notice {
+            since = Some(sure);
+        }
+    }
     let client_id = client_id();
     let of = (Stage::Sandbox, &client_id);
     let found = json_store::written_since(&cluster.cores[1], of, Some(CHANNEL), since.unwrap());

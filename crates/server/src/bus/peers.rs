@@ -176,24 +176,24 @@ mod tests {
         peers.message(&label("n", sequence, part), ("t".to_owned(), payload), 0)
     }
 
-    fn whole(text: &str) -> Option<Message> {
-        Some(Message {
+    fn whole(text: &str) -> Message {
+        Message {
             topic: "t".to_owned(),
             payload: Bytes::copy_from_slice(text.as_bytes()),
-        })
+        }
     }
 
-    fn gap(gone: u64, message: Option<Message>) -> Heard {
+    fn gap(gone: u64, message: impl Into<Option<Message>>) -> Heard {
         Heard {
-            message,
+            message: message.into(),
             gap: true,
             gone,
         }
     }
 
-    fn fine(message: Option<Message>) -> Heard {
+    fn fine(message: impl Into<Option<Message>>) -> Heard {
         Heard {
-            message,
+            message: message.into(),
             ..Heard::default()
         }
     }

