@@ -25,6 +25,7 @@ use crate::json_store::{self, JsonStoreWritten};
 use crate::limits::{Lifetimes, Limits};
 use crate::matches::{self, MatchPollNews};
 use crate::matchmaking::{self, Joined};
+use crate::missed::HeardCommits;
 use crate::polls::{self, PollNews, Polls};
 use crate::presence::Presence;
 use crate::purchases::{self, Purchased, Settled};
@@ -44,6 +45,8 @@ const KNOWN_USERS_MAX: usize = 100_000;
 const REFRESH_MS: u64 = 1_000;
 /// Where the bus carries that a node began. One that ended may have committed what it never told.
 const BEGAN_TOPIC: &str = "began";
+/// How often a node that hears nothing of the others looks at what its connections subscribed to.
+const DEAF_LOOK_MS: u64 = 5_000;
 /// Messages of the bus that are heard together.
 const HEARD_TOGETHER_MAX: usize = 4_096;
 
@@ -92,6 +95,7 @@ pub struct Core {
     pub(crate) in_flight: InFlight,
     pub(crate) views: Views,
     pub(crate) tills: Arc<Combiner<purchases::Operation, purchases::Outcome>>,
+    heard: HeardCommits,
 }
 
 /// Figures for operators.
@@ -103,6 +107,9 @@ pub struct CoreStats {
     pub pin_tightened: u64,
     /// Extensions registered.
     pub extensions: usize,
+    /// Times that word of other nodes was lost. What it told of documents, polls and the like is
+    /// found in the store; events of a stream are gone.
+    pub bus_losses: u64,
 }
 
 /// What happened that open connections must hear of.
@@ -130,8 +137,9 @@ pub enum Notice {
     Settled(Settled),
     /// A viewer wants to play: tell the games.
     Joined(Joined),
-    /// Word of some changes was lost: look at everything that is subscribed.
-    MayHaveChanged,
+    /// Word of some changes was lost: look at everything that is subscribed. A commit with a version
+    /// up to this one needs no second look.
+    MayHaveChanged(u64),
 }
 
 /// What one message of the bus tells.
@@ -185,6 +193,7 @@ impl Core {
             in_flight: InFlight::new(node),
             views: Views::new(),
             tills: Combiner::new(),
+            heard: HeardCommits::default(),
         });
         tokens::catch_up(&core, 0).await?;
         Ok(core)
@@ -226,6 +235,7 @@ impl Core {
             pin_failures: self.guesses.failures(),
             pin_tightened: self.guesses.tightened(),
             extensions: self.registry().extensions.len(),
+            bus_losses: self.heard.losses(),
         }
     }
 
@@ -320,19 +330,25 @@ impl Core {
             CHANGED_TOPIC => {
                 let changed: Changed = serde_json::from_slice(&message.payload).ok()?;
                 self.shared.hear(&changed);
+                self.hear_commit(changed.version);
                 Some(Heard::Notice(Notice::Changed(changed)))
             }
             json_store::TOPIC => {
-                let written = serde_json::from_slice(&message.payload).ok()?;
+                let written: JsonStoreWritten = serde_json::from_slice(&message.payload).ok()?;
+                self.hear_commit(written.version);
                 Some(Heard::Notice(Notice::JsonStoreWritten(written)))
             }
             broadcast::TOPIC => told(message, Notice::Broadcast),
-            polls::TOPIC => told(message, |news| {
+            polls::TOPIC => told(message, |news: PollNews| {
                 self.polls.hear(&news);
+                self.hear_commit(news.version);
                 Notice::Poll(news)
             }),
             matches::TOPIC => told(message, Notice::MatchPoll),
-            trivia::TOPIC => told(message, Notice::TriviaChanged),
+            trivia::TOPIC => told(message, |changed: TriviaChanged| {
+                self.hear_commit(changed.version);
+                Notice::TriviaChanged(changed)
+            }),
             datastream::TOPIC => told(message, |streamed| {
                 self.in_flight.heard(&streamed);
                 Notice::Streamed(streamed)
@@ -348,6 +364,17 @@ impl Core {
             }
             _ => None,
         }
+    }
+
+    fn hear_commit(&self, version: u64) {
+        self.heard.hear(version, self.world.clock.monotonic_ms());
+    }
+
+    /// Word was lost, or none comes: nothing that memory holds of the store is believed.
+    fn doubt(&self, notify: &impl Fn(Notice)) {
+        self.shared.doubt();
+        let since = self.heard.sure_until(self.world.clock.monotonic_ms());
+        notify(Notice::MayHaveChanged(since));
     }
 
     /// Keeps memory in step with the store and the bus, and tells `notify` what concerns open
@@ -382,8 +409,8 @@ impl Core {
         });
         let lost = || {
             self.in_flight.lost();
-            self.shared.lost();
-            notify(Notice::MayHaveChanged);
+            self.heard.lost();
+            self.doubt(notify);
             missed.notify_one();
         };
         while let Some(first) = bus.next().await {
@@ -419,12 +446,20 @@ impl Core {
     async fn look(&self, notify: &impl Fn(Notice), missed: &Notify) {
         let mut revoked_until_ms = 0;
         let mut lost_word = false;
+        let mut heard_ms = self.world.clock.monotonic_ms();
         loop {
             tokio::select! {
                 // In this order, not in one drawn anew each time: simulations replay.
                 biased;
                 () = missed.notified() => lost_word = true,
                 () = self.world.clock.sleep_ms(REFRESH_MS) => {}
+            }
+            let now_ms = self.world.clock.monotonic_ms();
+            if self.world.bus.is_up() {
+                heard_ms = now_ms;
+            } else if now_ms >= heard_ms + DEAF_LOOK_MS {
+                heard_ms = now_ms;
+                self.doubt(notify);
             }
             match self.reload().await {
                 Ok(gone) => {

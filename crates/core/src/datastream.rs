@@ -194,7 +194,7 @@ mod tests {
             tokio::spawn(async move {
                 let note = |notice| {
                     assert!(
-                        !matches!(notice, Notice::MayHaveChanged),
+                        !matches!(notice, Notice::MayHaveChanged(_)),
                         "the bus lost some"
                     );
                     *heard.lock() += usize::from(matches!(notice, Notice::Streamed(_)));

@@ -15,6 +15,8 @@ use crate::keys;
 
 /// Longest key, in characters.
 const KEY_CHARS_MAX: usize = 64;
+/// Records read at once: of the largest, so many stay well below what one read may answer.
+const PAGE_RECORDS: usize = 1_000;
 /// Where the bus carries [`JsonStoreWritten`].
 pub(crate) const TOPIC: &str = "json-store";
 
@@ -31,6 +33,8 @@ pub struct JsonStoreWritten {
     pub id: String,
     /// The object.
     pub value: Box<RawValue>,
+    /// The commit that wrote it.
+    pub version: u64,
 }
 
 fn check_key(id: &str) -> Result<(), Error> {
@@ -42,16 +46,56 @@ fn check_key(id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn key_of(caller: &Caller, channel: Option<&str>, id: &str) -> String {
-    let prefix = keys::kind(caller.stage, caller.client_id(), "json-store");
+/// Before the keys of a channel, or of the extension.
+fn prefix(stage: Stage, client_id: &ClientId, channel: Option<&str>) -> String {
+    let mut prefix = keys::kind(stage, client_id, "json-store");
     match channel {
-        None => format!("{prefix}extension/{}", keys::segment(id)),
+        None => prefix.push_str("extension/"),
         Some(channel) => {
-            format!(
-                "{prefix}channel/{}/{}",
-                keys::segment(channel),
-                keys::segment(id)
-            )
+            prefix.push_str("channel/");
+            keys::push_segment(&mut prefix, channel);
+            prefix.push('/');
+        }
+    }
+    prefix
+}
+
+fn key_of(caller: &Caller, channel: Option<&str>, id: &str) -> String {
+    let mut key = prefix(caller.stage, caller.client_id(), channel);
+    keys::push_segment(&mut key, id);
+    key
+}
+
+/// What a channel, or the extension, got after a commit, for those who were found fit to be told.
+pub async fn written_since(
+    core: &Core,
+    (stage, client_id): (Stage, &ClientId),
+    channel: Option<&str>,
+    since: u64,
+) -> Result<Vec<JsonStoreWritten>, Error> {
+    let prefix = prefix(stage, client_id, channel);
+    let mut written = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let store = &core.world.store;
+        let page = store.scan(&prefix, after.as_deref(), PAGE_RECORDS).await?;
+        let full = page.len() == PAGE_RECORDS;
+        after = page.last().map(|entry| entry.key.clone());
+        for entry in page {
+            let id = entry.key.strip_prefix(&prefix).and_then(keys::unsegment);
+            if let Some(id) = id.filter(|_| entry.record.version > since) {
+                written.push(JsonStoreWritten {
+                    stage,
+                    client_id: client_id.clone(),
+                    channel: channel.map(str::to_owned),
+                    id,
+                    value: serde_json::from_slice(&entry.record.value)?,
+                    version: entry.record.version,
+                });
+            }
+        }
+        if !full {
+            return Ok(written);
         }
     }
 }
@@ -104,13 +148,14 @@ pub async fn write(
         .now_ms()
         .saturating_add_unsigned(core.lifetimes.json_store_ms);
     let commit = Commit::new().put(key_of(caller, channel, id), json, Some(expires_at_ms));
-    core.world.store.commit(commit).await?;
+    let version = core.world.store.commit(commit).await?;
     let written = JsonStoreWritten {
         stage: caller.stage,
         client_id: caller.client_id().clone(),
         channel: channel.map(str::to_owned),
         id: id.to_owned(),
         value,
+        version,
     };
     let payload = Bytes::from(serde_json::to_vec(&written)?);
     core.world.bus.publish(Message {

@@ -28,6 +28,7 @@ mod limits;
 pub mod matches;
 pub mod matchmaking;
 mod message;
+mod missed;
 mod nodes;
 pub mod pairing;
 pub mod polls;
@@ -48,6 +49,8 @@ pub mod trivia;
 mod turns;
 mod world;
 
+#[cfg(feature = "conformance")]
+pub use bus::conformance as bus_conformance;
 pub use bus::{Bus, Delivery, LocalBus, Message, Subscription};
 pub use caller::{Caller, Revocable, check_id};
 pub use core::{Core, CoreOptions, CoreStats, Ended, Notice};

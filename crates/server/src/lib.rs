@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod app;
+pub mod bus;
 pub mod cli;
 pub mod client_address;
 pub mod commands;

@@ -44,7 +44,8 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let level = &settings.level;
-    let filter = EnvFilter::try_new(level).map_err(|error| {
+    // What the library of the bus would say of its connections, the bus says better.
+    let filter = EnvFilter::try_new(format!("async_nats=off,{level}")).map_err(|error| {
         LoggingError(format!(
             "log.level cannot be {level:?}: {error}; expected a level such as info or a filter \
              such as warn,crowdlink_server=debug"

@@ -235,7 +235,7 @@ impl SharedDocuments {
 
     /// Word of some changes was lost: what memory holds may be behind, and those who look now
     /// because of it must find the newest.
-    pub(crate) fn lost(&self) {
+    pub(crate) fn doubt(&self) {
         self.cache.forget_all();
     }
 

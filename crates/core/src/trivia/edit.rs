@@ -115,7 +115,7 @@ impl Editor {
         {
             let key = self.place.question(question);
             if let Ok(Some(stored)) = QUESTIONS.get(&*self.world.store, &key).await {
-                self.tell(&stored.value)?;
+                self.tell(&stored.value, stored.version)?;
             }
         }
         Err(error)
@@ -214,15 +214,25 @@ impl Editor {
 
     /// Commits a question with its contest.
     async fn save(&self, found: Found, question: Question, commit: Commit) -> Result<Tried, Error> {
+        Ok(match self.commit(found, &question, commit).await? {
+            Some(_) => Tried::Done(Some(Box::new(question))),
+            None => Tried::Conflict,
+        })
+    }
+
+    /// `None` when another writer was first.
+    async fn commit(
+        &self,
+        found: Found,
+        question: &Question,
+        commit: Commit,
+    ) -> Result<Option<u64>, Error> {
         let key = self.place.question(&question.text.id);
         let commit = commit
             .check(self.place.index(), found.expect)
             .put(self.place.index(), encode(&found.index)?, None)
-            .put(key, encode(&question)?, None);
-        Ok(match self.world.try_commit(commit).await? {
-            Some(_) => Tried::Done(Some(Box::new(question))),
-            None => Tried::Conflict,
-        })
+            .put(key, encode(question)?, None);
+        self.world.try_commit(commit).await
     }
 
     /// Any state may follow any other. The same again changes nothing.
@@ -272,21 +282,15 @@ impl Editor {
         question: Question,
         commit: Commit,
     ) -> Result<Tried, Error> {
-        let saved = self.save(found, question, commit).await?;
-        if let Tried::Done(Some(question)) = &saved {
-            self.tell(question)?;
-        }
-        Ok(saved)
+        let Some(version) = self.commit(found, &question, commit).await? else {
+            return Ok(Tried::Conflict);
+        };
+        self.tell(&question, version)?;
+        Ok(Tried::Done(Some(Box::new(question))))
     }
 
-    fn tell(&self, question: &Question) -> Result<(), Error> {
-        let changed = TriviaChanged {
-            stage: self.place.stage,
-            client_id: self.place.client_id.clone(),
-            id: question.text.id.clone(),
-            state: question.state,
-            winner: question.winner(),
-        };
+    fn tell(&self, question: &Question, version: u64) -> Result<(), Error> {
+        let changed = TriviaChanged::of(&self.place, question, version);
         let payload = Bytes::from(serde_json::to_vec(&changed)?);
         self.world.bus.publish(Message {
             topic: TOPIC.to_owned(),

@@ -57,6 +57,50 @@ pub struct TriviaChanged {
     /// The option that won, while its results are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub winner: Option<String>,
+    /// The commit that says so.
+    pub version: u64,
+}
+
+impl TriviaChanged {
+    fn of(place: &Place, question: &Question, version: u64) -> Self {
+        Self {
+            stage: place.stage,
+            client_id: place.client_id.clone(),
+            id: question.text.id.clone(),
+            state: question.state,
+            winner: question.winner(),
+            version,
+        }
+    }
+}
+
+/// The questions of a contest that a commit after `since` wrote, for those who were found fit to be
+/// told of them.
+pub async fn changed_since(
+    core: &Core,
+    (stage, client_id): (Stage, &ClientId),
+    since: u64,
+) -> Result<Vec<TriviaChanged>, Error> {
+    let place = Place {
+        stage,
+        client_id: client_id.clone(),
+    };
+    let store = &*core.world.store;
+    let found = contest::Index::read(store, &place).await?;
+    let Some(found) = found.filter(|index| index.version > since) else {
+        return Ok(Vec::new());
+    };
+    let mut changed = Vec::new();
+    for some in found.value.questions.chunks(contest::READ_TOGETHER) {
+        let keys: Vec<String> = some.iter().map(|q| place.question(&q.id)).collect();
+        for record in store.get_many(&keys).await?.into_iter().flatten() {
+            if record.version > since {
+                let question: Question = serde_json::from_slice(&record.value)?;
+                changed.push(TriviaChanged::of(&place, &question, record.version));
+            }
+        }
+    }
+    Ok(changed)
 }
 
 /// What a node holds of all contests.

@@ -146,6 +146,11 @@ impl Collector for Figures {
                 stats.pin_failures,
             ),
             (
+                "crowdlink_bus_losses",
+                "Times that word of other nodes was lost; streams lose it for good",
+                stats.bus_losses,
+            ),
+            (
                 "crowdlink_pin_tightened",
                 "PIN tries under attack",
                 stats.pin_tightened,

@@ -20,7 +20,7 @@ pub use store::{Opened, STORE_FILE, bulk, open_embedded, open_store, open_to_rea
 use crate::events::{Pump, ViewerMetrics, Viewers, WayOut};
 use crate::listen::{self, Bound, ConnectionLimits};
 use crate::live::Live;
-use crate::ops::{MeteredStore, Metrics, Readiness};
+use crate::ops::{MeteredStore, Metrics, Readiness, Watched};
 use crate::settings::Settings;
 use crate::shutdown::{Outcome, Shutdown};
 use crate::tls::Tls;
@@ -91,12 +91,12 @@ impl App {
         }
         let metered = MeteredStore::new(foundation.store, metrics.store.clone());
         let store: Arc<dyn Store> = Arc::new(metered);
-        let clock = foundation.clock;
+        let (clock, bus) = (foundation.clock, foundation.bus);
         let world = World {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             random: foundation.random,
-            bus: foundation.bus,
+            bus: Arc::clone(&bus),
         };
         let options = CoreOptions {
             node: foundation.node,
@@ -121,12 +121,11 @@ impl App {
         let pump = Pump::new(Arc::clone(&core), Arc::clone(&live), viewers, rhythm);
         let shutdown = Shutdown::new();
         let ping_ms_max = settings.timeouts.store_ping_ms_max;
-        let readiness = Readiness::new(
-            Arc::clone(&store),
-            shutdown.clone(),
-            Arc::clone(&clock),
-            ping_ms_max,
-        );
+        let watched = Watched {
+            store: Arc::clone(&store),
+            bus,
+        };
+        let readiness = Readiness::new(watched, shutdown.clone(), Arc::clone(&clock), ping_ms_max);
         edges::register_figures(&metrics, &core, &live);
         let readiness = Arc::new(readiness);
         Ok(Self {
@@ -173,7 +172,7 @@ impl App {
                 | Notice::Purchased(_)
                 | Notice::Settled(_)
                 | Notice::Joined(_)
-                | Notice::MayHaveChanged) => pump.notice(notice),
+                | Notice::MayHaveChanged(_)) => pump.notice(notice),
             };
             core.run(hear).await;
         });

@@ -115,14 +115,16 @@ pub fn open_embedded(
 /// The settings' store as what everything is moved from or to. Opens nothing yet.
 ///
 /// # Errors
-/// The URL is none.
+/// Both stores are meant, or the URL cannot be read.
 pub fn bulk(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Box<dyn Bulk>> {
     let url = &settings.store.url;
     if url.is_empty() {
         let path = settings.store.data.join(STORE_FILE);
         return Ok(Box::new(SqliteBulk::at(path)));
     }
-    let store = PostgresBulk::at(url.expose(), Arc::clone(clock)).context("--store")?;
+    only_one(settings)?;
+    let store = PostgresBulk::at(url.expose(), Arc::clone(clock))
+        .with_context(|| format!("cannot open the store {url}"))?;
     Ok(Box::new(store))
 }
 
@@ -149,20 +151,4 @@ fn only_one(settings: &Settings) -> anyhow::Result<()> {
         data.display()
     );
     Ok(())
-}
-
-/// The settings' store as what everything is moved from or to. Opens nothing yet.
-///
-/// # Errors
-/// Both stores are meant, or the URL cannot be read.
-pub fn bulk(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Box<dyn Bulk>> {
-    let url = &settings.store.url;
-    if url.is_empty() {
-        let path = settings.store.data.join(STORE_FILE);
-        return Ok(Box::new(SqliteBulk::at(path)));
-    }
-    only_one(settings)?;
-    let store = PostgresBulk::at(url.expose(), Arc::clone(clock))
-        .with_context(|| format!("cannot open the store {url}"))?;
-    Ok(Box::new(store))
 }

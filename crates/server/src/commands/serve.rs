@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crowdlink_core::{LocalBus, Node, Random};
+use crowdlink_core::{Node, Random};
 use crowdlink_store::{Clock, SystemClock};
 use tokio::task::JoinHandle;
 
 use super::print;
 use crate::app::{App, Demo, Foundation, Opened, open_store, system_random};
+use crate::bus;
 use crate::cli::StartArgs;
 use crate::listen::ready_line;
 use crate::settings::Settings;
@@ -24,24 +25,22 @@ pub fn serve(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
 }
 
 async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        settings.bus.url.is_empty(),
-        "this build knows the bus within the process only; leave --bus away"
-    );
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (bound, handover) = takeover::bind_or_take(&settings, start.takeover, &*clock).await?;
     let random = system_random()?;
     let store = open_store(&settings, &clock, &*random).await?;
     let node = Membership::begin(&store, &clock, &*random).await?;
+    let bus = bus::open(&settings.bus, &clock, &random)?;
     let foundation = Foundation {
         store: store.store(),
         clock: Arc::clone(&clock),
         random,
-        bus: Arc::new(LocalBus::new()),
+        bus: bus.within(),
         node: node.number(),
     };
     let data = settings.store.data.clone();
     let app = App::new(settings, foundation, dev).await?;
+    bus.show(&app.metrics);
     // Not before: whoever fails to start must leave the door of the running server alone.
     let door = Door::open(&data, &bound);
     let mut hello = String::new();

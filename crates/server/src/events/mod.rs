@@ -9,6 +9,8 @@ mod datastream;
 mod due;
 mod feeds;
 mod frames;
+mod missed;
+mod newest;
 mod polls;
 mod pump;
 mod purchases;

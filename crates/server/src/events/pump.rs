@@ -1,6 +1,6 @@
 //! Reads what changed and tells it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crowdlink_core::gateway;
@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 use super::due::Due;
 use super::feeds::Feeds;
 use super::frames::{game_frame, game_topic, viewer_event};
+use super::missed::Missed;
+use super::newest::Newest;
 use super::polls::{PollPump, PollRhythm};
 use super::ways::{Audience, Kind, Viewers};
 use crate::live::{Live, SlotKey};
@@ -38,6 +40,8 @@ pub struct Pump {
     /// What games subscribed to, and the version they heard of last.
     watched: Mutex<Watched>,
     polls: Arc<PollPump>,
+    missed: Missed,
+    newest: Newest,
     /// What is told to games as it comes.
     pub feeds: Feeds,
 }
@@ -71,6 +75,8 @@ impl Pump {
             due: Mutex::default(),
             woken: Notify::new(),
             watched: Mutex::default(),
+            missed: Missed::default(),
+            newest: Newest::default(),
             feeds: Feeds::new(&live),
             live,
         })
@@ -102,10 +108,9 @@ impl Pump {
             Notice::JsonStoreWritten(written) => self.tell_written(written),
             Notice::Broadcast(broadcast) => self.viewers.pass_on(broadcast),
             Notice::TriviaChanged(changed) => self.tell_trivia(changed),
-            Notice::MayHaveChanged => {
-                let places: Vec<Place> = self.watched.lock().told.keys().cloned().collect();
-                self.mark(places);
-                self.polls.look_again();
+            Notice::MayHaveChanged(since) => {
+                self.missed.note(since);
+                self.polls.look_again(since);
             }
             Notice::Poll(news) => self.polls.hear(news),
             Notice::MatchPoll(news) => self.polls.matches().hear(news),
@@ -117,7 +122,18 @@ impl Pump {
         }
     }
 
-    fn mark(&self, places: impl IntoIterator<Item = Place>) {
+    /// The documents that games subscribed to.
+    pub(super) fn watched_places(&self) -> Vec<Place> {
+        self.watched.lock().told.keys().cloned().collect()
+    }
+
+    /// Those of viewers who listen here.
+    pub(super) fn audiences(&self) -> HashSet<Audience> {
+        self.viewers.audiences()
+    }
+
+    /// Documents are to be told of.
+    pub(super) fn mark(&self, places: impl IntoIterator<Item = Place>) {
         let now_ms = self.live.clock().monotonic_ms();
         {
             let mut due = self.due.lock();
@@ -130,7 +146,12 @@ impl Pump {
 
     /// Tells what is due, until it is dropped.
     pub async fn run(&self) {
-        tokio::join!(self.run_documents(), self.polls.run(), self.feeds.run());
+        tokio::join!(
+            self.run_documents(),
+            self.missed.run(&self.core, self),
+            self.polls.run(),
+            self.feeds.run()
+        );
     }
 
     async fn run_documents(&self) {
@@ -217,19 +238,23 @@ impl Pump {
         }
     }
 
-    fn tell_written(&self, written: JsonStoreWritten) {
+    pub(super) fn tell_written(&self, written: JsonStoreWritten) {
         let JsonStoreWritten {
             stage,
             client_id,
             channel,
             id,
             value,
+            version,
         } = written;
         let audience = Audience {
             stage,
             client_id,
             channel,
         };
+        if !self.is_news("json-store", &audience, &id, version) {
+            return;
+        }
         let name = format!("json_store_update:{id}");
         let data = Written {
             id: &id,
@@ -238,21 +263,41 @@ impl Pump {
         self.tell(audience, &name, &data, Kind::Step);
     }
 
-    fn tell_trivia(&self, changed: TriviaChanged) {
+    pub(super) fn tell_trivia(&self, changed: TriviaChanged) {
         let TriviaChanged {
             stage,
             client_id,
             id,
             state,
             winner,
+            version,
         } = changed;
         let audience = Audience {
             stage,
             client_id,
             channel: None,
         };
+        if !self.is_news("trivia", &audience, &id, version) {
+            return;
+        }
         let data = TriviaUpdate { id, state, winner };
         self.tell(audience, "trivia_update", &data, Kind::Stream);
+    }
+
+    /// Whether somebody is to hear of a version that comes with its content.
+    fn is_news(&self, kind: &str, audience: &Audience, id: &str, version: u64) -> bool {
+        let Audience {
+            stage,
+            client_id,
+            channel,
+        } = audience;
+        // No id holds a line break.
+        let (scope, channel) = match channel {
+            None => ("extension", ""),
+            Some(channel) => ("channel", channel.as_str()),
+        };
+        let thing = format!("{kind}\n{stage}\n{client_id}\n{scope}\n{channel}\n{id}");
+        self.viewers.want(audience) && self.newest.is_news(thing, version)
     }
 
     fn tell<T: Serialize + ?Sized>(&self, audience: Audience, name: &str, data: &T, kind: Kind) {

@@ -1,5 +1,6 @@
 //! Events for viewers, and the ways they go out by (`spec 4.1`).
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,6 +58,12 @@ pub trait WayOut: fmt::Debug + Send + Sync {
     /// Whether anybody would get an event now. What nobody wants is not made.
     fn wants(&self, audience: &Audience) -> bool;
 
+    /// Whose viewers would get events now, as far as the way knows them: they are told again what
+    /// they may have missed.
+    fn audiences(&self) -> Vec<Audience> {
+        Vec::new()
+    }
+
     /// Sends an event. Never waits: what cannot go at once waits in the way's own bounded queue.
     fn send(&self, event: &ViewerEvent);
 }
@@ -86,6 +93,12 @@ impl Viewers {
     /// Whether anybody would get an event now.
     pub fn want(&self, audience: &Audience) -> bool {
         self.ways.iter().any(|way| way.wants(audience))
+    }
+
+    /// The audiences that somebody belongs to, each once.
+    pub fn audiences(&self) -> HashSet<Audience> {
+        let ways = self.ways.iter();
+        ways.flat_map(|way| way.audiences()).collect()
     }
 
     /// Tells everybody of an audience of an event that the server raises itself (`spec 4.3`).

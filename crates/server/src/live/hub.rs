@@ -187,6 +187,21 @@ impl Hub {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
+    /// The topics with subscribers whose names begin so.
+    pub fn topics_under(&self, prefix: &str) -> Vec<Arc<str>> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let topics = shard.lock();
+            found.extend(
+                topics
+                    .keys()
+                    .filter(|name| name.starts_with(prefix))
+                    .cloned(),
+            );
+        }
+        found
+    }
+
     fn fan_out(&self, topic: &str, frame: &Frame, slot: Option<SlotKey>) -> usize {
         let Some(topic) = self.find(topic) else {
             return 0;

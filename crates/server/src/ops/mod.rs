@@ -16,7 +16,7 @@ use http::{StatusCode, header};
 
 pub use metered_store::MeteredStore;
 pub use metrics::{HttpLabels, HttpMetrics, Metrics, RouteLabels, StoreLabels, StoreMetrics};
-pub use readiness::{Readiness, Report};
+pub use readiness::{Readiness, Report, Watched};
 pub use stopwatch::Stopwatch;
 
 /// The content type of OpenMetrics text.

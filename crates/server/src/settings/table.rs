@@ -126,8 +126,11 @@ table! {
     "Cluster"
     /// How nodes tell each other what happened.
     bus: Bus {
-        /// The bus of a cluster, `nats://…`; without it events stay in the process.
+        /// The bus of a cluster, `nats://…` or `tls://…`, several with commas between them; without
+        /// it events stay in the process.
         url: ConnectionUrl = ConnectionUrl::default(), "URL", short "bus";
+        /// How the names of all NATS subjects begin. Clusters that share a NATS server differ in it.
+        subject: String = "crowdlink".to_owned(), "";
     }
 
     "Proxies"

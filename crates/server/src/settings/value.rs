@@ -219,6 +219,11 @@ impl ConnectionUrl {
         Self("https://api.twitch.tv".to_owned())
     }
 
+    /// A URL; `None` where the text is none. Empty is none given.
+    pub fn new(text: &str) -> Option<Self> {
+        Self::from_text(text)
+    }
+
     /// The whole URL, for the one who connects.
     pub fn expose(&self) -> &str {
         &self.0

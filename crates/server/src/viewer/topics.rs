@@ -1,6 +1,8 @@
 //! Where in the hub viewers hear of things. Ids are free text without control characters: a line
 //! break keeps two of them apart.
 
+use crowdlink_protocol::ClientId;
+
 use crate::events::Audience;
 
 /// What everybody of an audience hears.
@@ -20,6 +22,30 @@ pub(super) fn whisper(audience: &Audience, opaque: &str) -> String {
 pub(super) fn pusher(audience: &Audience) -> String {
     of("pusher", audience)
 }
+
+/// Whose topic that is which [`everybody`] made, or [`pusher`].
+pub(super) fn audience(topic: &str) -> Option<Audience> {
+    // Neither a stage nor a client id holds a slash.
+    let mut parts = topic.splitn(4, '/').skip(1);
+    let stage = parts.next()?.parse().ok()?;
+    let client_id = ClientId::new(parts.next()?).ok()?;
+    let rest = parts.next()?;
+    let channel = match rest.strip_prefix("channel/") {
+        None if rest == "all" => None,
+        None => return None,
+        Some(channel) => Some(channel.to_owned()),
+    };
+    Some(Audience {
+        stage,
+        client_id,
+        channel,
+    })
+}
+
+/// What the topics of [`everybody`] begin with.
+pub(super) const EVERYBODY: &str = "viewers/";
+/// What the topics of [`pusher`] begin with.
+pub(super) const PUSHER: &str = "pusher/";
 
 fn of(kind: &str, audience: &Audience) -> String {
     let (stage, client_id) = (audience.stage, &audience.client_id);
@@ -55,8 +81,14 @@ mod tests {
                         client_id: ClientId::new(client_id).unwrap(),
                         channel: channel.map(str::to_owned),
                     };
-                    topics.insert(everybody(&audience));
-                    topics.insert(pusher(&audience));
+                    for (topic, prefix) in [
+                        (everybody(&audience), EVERYBODY),
+                        (pusher(&audience), PUSHER),
+                    ] {
+                        assert!(topic.starts_with(prefix), "{topic}");
+                        assert_eq!(super::audience(&topic).as_ref(), Some(&audience));
+                        topics.insert(topic);
+                    }
                     for opaque in ["U", "U/4", "/U"] {
                         topics.insert(whisper(&audience, opaque));
                     }

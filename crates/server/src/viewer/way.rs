@@ -77,6 +77,14 @@ impl WayOut for SocketWay {
         self.live.hub().subscribers(&topics::everybody(audience)) > 0
     }
 
+    fn audiences(&self) -> Vec<Audience> {
+        let topics = self.live.hub().topics_under(topics::EVERYBODY);
+        topics
+            .iter()
+            .filter_map(|topic| topics::audience(topic))
+            .collect()
+    }
+
     fn send(&self, event: &ViewerEvent) {
         for target in &event.targets {
             self.send_to(event, target);

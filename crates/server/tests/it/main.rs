@@ -22,6 +22,7 @@ mod broadcast;
 mod broadcast_in_games;
 mod broadcast_nodes;
 mod broadcast_sizes;
+mod cluster;
 mod codes;
 mod codes_kill;
 mod codes_redeem;

@@ -1,8 +1,9 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use async_trait::async_trait;
-use crowdlink_server::ops::{MeteredStore, Metrics, Readiness, router};
+use crowdlink_core::{Bus, LocalBus, Message, Subscription};
+use crowdlink_server::ops::{MeteredStore, Metrics, Readiness, Watched, router};
 use crowdlink_server::shutdown::Shutdown;
 use crowdlink_store::{Commit, Entry, ManualClock, Record, Store, StoreError};
 
@@ -45,8 +46,28 @@ impl Store for MoodyStore {
     }
 }
 
+/// Reaches the other nodes, or does not.
+#[derive(Debug, Default)]
+struct MoodyBus {
+    down: AtomicBool,
+    local: LocalBus,
+}
+
+impl Bus for MoodyBus {
+    fn publish(&self, message: Message) {
+        self.local.publish(message);
+    }
+    fn subscribe(&self) -> Subscription {
+        self.local.subscribe()
+    }
+    fn is_up(&self) -> bool {
+        !self.down.load(Ordering::Relaxed)
+    }
+}
+
 struct Node {
     store: Arc<MoodyStore>,
+    bus: Arc<MoodyBus>,
     clock: Arc<ManualClock>,
     shutdown: Shutdown,
     readiness: Arc<Readiness>,
@@ -58,8 +79,13 @@ fn node() -> Node {
     let store = Arc::new(MoodyStore::default());
     let clock = ManualClock::new(0);
     let shutdown = Shutdown::new();
+    let bus = Arc::new(MoodyBus::default());
+    let watched = Watched {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        bus: Arc::clone(&bus) as Arc<dyn Bus>,
+    };
     let readiness = Arc::new(Readiness::new(
-        Arc::clone(&store) as Arc<dyn Store>,
+        watched,
         shutdown.clone(),
         Arc::clone(&clock) as _,
         1_000,
@@ -71,6 +97,7 @@ fn node() -> Node {
     );
     Node {
         store,
+        bus,
         clock,
         shutdown,
         readiness,
@@ -79,13 +106,26 @@ fn node() -> Node {
     }
 }
 
+/// Every node is without the bus at once as a rule: none is better than the others.
+#[tokio::test]
+async fn a_node_without_its_bus_is_degraded_and_takes_callers() {
+    let node = node();
+    node.readiness.started();
+    node.bus.down.store(true, Ordering::Relaxed);
+    let response = get(node.server.address, "/readyz").await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    let body = r#"{"ready":true,"process":"running","store":"ok","bus":"degraded"}"#;
+    assert!(response.ends_with(body), "{response}");
+}
+
 #[tokio::test]
 async fn readiness_says_which_part_is_not_well() {
     let node = node();
     let ask = || get(node.server.address, "/readyz");
     let check = |response: &str, status: u16, process: &str, store: &str| {
         let ready = status == 200;
-        let body = format!(r#"{{"ready":{ready},"process":"{process}","store":"{store}"}}"#);
+        let body =
+            format!(r#"{{"ready":{ready},"process":"{process}","store":"{store}","bus":"ok"}}"#);
         assert!(
             response.starts_with(&format!("HTTP/1.1 {status}")),
             "{response}"

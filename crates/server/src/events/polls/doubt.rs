@@ -15,15 +15,18 @@ use super::track::{Seen, Track};
 /// Whether word was lost, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
-    /// The newest commit that was heard of before.
+    /// The commit up to which all was heard.
     since: Mutex<Option<u64>>,
     woken: Notify,
 }
 
 impl Doubt {
-    /// Word was lost; the newest commit that was heard of before.
-    pub(super) fn raise(&self, heard_version: u64) {
-        self.since.lock().get_or_insert(heard_version);
+    /// Word was lost of what came after a commit; of several, the oldest counts.
+    pub(super) fn raise(&self, since: u64) {
+        {
+            let mut noted = self.since.lock();
+            *noted = Some(noted.map_or(since, |noted| noted.min(since)));
+        }
         self.woken.notify_one();
     }
 
@@ -40,8 +43,8 @@ impl Doubt {
 
 impl PollPump {
     /// Word of something was lost: every poll in mind is looked at, and every other looked up.
-    pub(in crate::events) fn look_again(&self) {
-        self.doubt.raise(self.heard_version.load(Ordering::Relaxed));
+    pub(in crate::events) fn look_again(&self, since: u64) {
+        self.doubt.raise(since);
         self.rounds.doubt();
         self.matches.look_again();
     }

@@ -51,6 +51,14 @@ impl WayOut for PusherWay {
         audience.stage == Stage::Sandbox && hub.subscribers(&topics::pusher(audience)) > 0
     }
 
+    fn audiences(&self) -> Vec<Audience> {
+        let topics = self.live.hub().topics_under(topics::PUSHER);
+        topics
+            .iter()
+            .filter_map(|topic| topics::audience(topic))
+            .collect()
+    }
+
     fn send(&self, event: &ViewerEvent) {
         if !self.wants(&event.audience) {
             return;

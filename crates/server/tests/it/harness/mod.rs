@@ -120,6 +120,27 @@ impl Server {
         Self::start_on(change, false, self.ground(2), |store| store).await
     }
 
+    /// The first server of a cluster, on a bus of its own.
+    pub async fn start_on_bus(bus: Arc<dyn Bus>) -> Self {
+        let clock = ManualClock::new(START_MS);
+        let ground = Ground {
+            store: MemoryStore::new(clock.clone()),
+            clock,
+            bus,
+            seed: 1,
+        };
+        Self::start_first(|_| {}, false, ground, |store| store).await
+    }
+
+    /// Another node of this one's cluster, with an end of its own of the bus.
+    pub async fn start_node_on(&self, bus: Arc<dyn Bus>) -> Self {
+        let ground = Ground {
+            bus,
+            ..self.ground(2)
+        };
+        Self::start_on(|_| {}, false, ground, |store| store).await
+    }
+
     fn ground(&self, seed: u64) -> Ground {
         Ground {
             clock: self.clock.clone(),
@@ -148,6 +169,15 @@ impl Server {
             bus: Arc::new(LocalBus::new()),
             seed: 1,
         };
+        Self::start_first(change, auto_register, ground, over).await
+    }
+
+    async fn start_first(
+        change: impl FnOnce(&mut Settings),
+        auto_register: bool,
+        ground: Ground,
+        over: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
         let server = Self::start_on(change, auto_register, ground, over).await;
         server.register(EXTENSION, OWNER, &[SECRET]).await;
         server

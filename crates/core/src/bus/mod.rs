@@ -1,5 +1,8 @@
 //! The bus between nodes: at most once, ordered for each publisher (DESIGN 3).
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
 use std::fmt;
 
 use bytes::Bytes;
@@ -32,6 +35,11 @@ pub trait Bus: fmt::Debug + Send + Sync + 'static {
     fn publish(&self, message: Message);
     /// Everything published from now on.
     fn subscribe(&self) -> Subscription;
+    /// Whether word comes from the other nodes and reaches them, as far as this one knows. A node
+    /// that is alone misses nobody.
+    fn is_up(&self) -> bool {
+        true
+    }
 }
 
 /// A subscriber's end.
