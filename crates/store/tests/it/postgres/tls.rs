@@ -79,7 +79,10 @@ async fn tell(url: &str) {
             format!("encrypted: {encrypted}")
         }
     };
-    writeln!(std::io::stdout(), "\n{TOLD}{told}").unwrap();
+    std::io::stdout()
+        .lock()
+        .write_all(format!("\n{TOLD}{told}\n").as_bytes())
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
