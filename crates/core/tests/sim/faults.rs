@@ -21,7 +21,11 @@ pub fn nodes(dice: &mut Dice) -> Vec<Node> {
     let same_number = dice.chance(150);
     (0..NODES)
         .map(|index| {
-            let number = if same_number { 0 } else { index as u32 };
+            let number = if same_number {
+                0
+            } else {
+                u32::try_from(index).unwrap()
+            };
             Node::new(index, number, if index == wrong { offset } else { 0 })
         })
         .collect()
