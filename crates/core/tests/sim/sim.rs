@@ -56,6 +56,7 @@ pub struct Sim {
 /// Plays one seed.
 pub fn play(seed: u64) -> Ended {
     let mut sim = Sim::new(seed);
+    sim.ground.trace.say(&format!("seed {seed}"));
     sim.set_up();
     for _ in 0..STEPS {
         if sim.ground.trace.is_wrong() {
