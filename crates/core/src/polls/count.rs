@@ -1,9 +1,9 @@
 //! Counting: those who wait for one poll become one commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crowdlink_store::Commit;
+use indexmap::IndexMap;
 
 use super::Polls;
 use super::ballot::{Ballot, WEIGHT_MAX};
@@ -39,8 +39,8 @@ struct Drafted {
     now: Ballot,
 }
 
-/// Ballots by their voter.
-type Ballots = HashMap<String, Drafted>;
+/// Ballots by their voter, in an order that does not depend on chance: the log keeps it.
+type Ballots = IndexMap<String, Drafted>;
 
 /// The ballots of a batch, counted or refused; where the batch was too large only its beginning.
 type Counted = Vec<Result<Option<i64>, Error>>;

@@ -162,7 +162,9 @@ impl Documents {
                 touched.push(*at);
             }
             Call::PatchBoth { tag } => {
-                state.iter_mut().for_each(|document| document.add(*tag));
+                for document in &mut state {
+                    document.add(*tag);
+                }
                 touched.extend([0, 1]);
             }
             Call::Read { .. } | Call::ReadBoth => {}

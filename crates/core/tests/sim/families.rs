@@ -93,18 +93,15 @@ impl Model for Plain {
             (Call::Refresh { token, parent }, Game::Paired(Some(head)), answer) => {
                 let good = head == token || *parent == Some(*head);
                 match answer {
-                    Some(Ok(_)) if good => vec![Game::Paired(Some(*token))],
-                    None if good => vec![Game::Paired(Some(*token))],
+                    None | Some(Ok(_)) if good => vec![Game::Paired(Some(*token))],
                     // A replay ends the family.
                     Some(Err(Error::RefreshInvalid)) | None if !good => vec![Game::Ended],
                     _ => Vec::new(),
                 }
             }
-            (Call::Refresh { .. }, Game::Ended, None | Some(Err(Error::RefreshInvalid))) => {
-                vec![Game::Ended]
-            }
-            (Call::Revoke { .. }, Game::Paired(_), None | Some(Ok(_))) => vec![Game::Ended],
-            (Call::Revoke { .. }, Game::Ended, None | Some(Err(Error::NotFound(_)))) => {
+            (Call::Refresh { .. }, Game::Ended, None | Some(Err(Error::RefreshInvalid)))
+            | (Call::Revoke { .. }, Game::Paired(_), None | Some(Ok(_)))
+            | (Call::Revoke { .. }, Game::Ended, None | Some(Err(Error::NotFound(_)))) => {
                 vec![Game::Ended]
             }
             (Call::Listed, Game::Paired(_), Some(Ok(Answer::Listed(true))))

@@ -13,6 +13,27 @@ const JUMPS_MS: [u64; 3] = [53 * HOUR_MS, 9 * 24 * HOUR_MS + HOUR_MS, 20 * 24 * 
 /// All jumps of one seed stay below the lifetime of codes, 90 days.
 const JUMPS_MAX: usize = 3;
 
+/// What may break in one seed: not everything in each, for what heals one fault hides another.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    moods: bool,
+    links: bool,
+    crashes: bool,
+    /// Messages that get lost, per mille.
+    pub lost: usize,
+}
+
+impl Weather {
+    pub fn draw(dice: &mut Dice) -> Self {
+        Self {
+            moods: dice.chance(700),
+            links: dice.chance(400),
+            crashes: dice.chance(500),
+            lost: dice.pick(&[0, 0, 60]),
+        }
+    }
+}
+
 /// Three nodes; in some seeds the clock of one is wrong, in some they share a number.
 pub fn nodes(dice: &mut Dice) -> Vec<Node> {
     let wrong = dice.below(2 * NODES);
@@ -21,7 +42,11 @@ pub fn nodes(dice: &mut Dice) -> Vec<Node> {
     let same_number = dice.chance(150);
     (0..NODES)
         .map(|index| {
-            let number = if same_number { 0 } else { index as u32 };
+            let number = if same_number {
+                0
+            } else {
+                u32::try_from(index).unwrap()
+            };
             Node::new(index, number, if index == wrong { offset } else { 0 })
         })
         .collect()
@@ -31,11 +56,12 @@ pub fn nodes(dice: &mut Dice) -> Vec<Node> {
 pub fn strike(sim: &mut Sim) {
     let index = sim.dice.below(NODES);
     match sim.dice.below(10) {
-        0..=3 => set_mood(sim, index),
-        4 | 5 => set_links(sim, index),
-        6 | 7 => crash_or_start(sim, index),
+        0..=3 if sim.weather.moods => set_mood(sim, index),
+        4 | 5 if sim.weather.links => set_links(sim, index),
+        6 | 7 if sim.weather.crashes => crash_or_start(sim, index),
         8 => sim.drain(),
-        _ => jump(sim),
+        9 => jump(sim),
+        _ => {}
     }
 }
 

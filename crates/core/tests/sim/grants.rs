@@ -166,7 +166,9 @@ impl Grants {
         let open: Vec<_> = pins.iter().map(begin).collect();
         turn.spawn(async move {
             let done = call(&core, "", address, &begun).await;
-            open.into_iter().for_each(|open| open.end(done.clone()));
+            for open in open {
+                open.end(done.clone());
+            }
         });
     }
 }

@@ -17,6 +17,7 @@ mod documents;
 mod families;
 mod faults;
 mod feature;
+mod found;
 mod gates;
 mod gathered;
 mod grants;

@@ -112,7 +112,7 @@ impl Node {
         let (core, observer) = (Arc::default(), Observer::new(self.index, &ground.trace));
         runtime.spawn(live(
             world,
-            options(self.number),
+            self.number,
             Arc::clone(&core),
             Arc::clone(&observer),
         ));
@@ -187,12 +187,12 @@ fn options(node: u32) -> CoreOptions {
 
 async fn live(
     world: World,
-    options: CoreOptions,
+    number: u32,
     slot: Arc<Mutex<Option<Arc<Core>>>>,
     observer: Arc<Observer>,
 ) {
     let core = loop {
-        match Core::open(world.clone(), options).await {
+        match Core::open(world.clone(), options(number)).await {
             Ok(core) => break core,
             Err(_) => world.clock.sleep_ms(500).await,
         }

@@ -100,21 +100,20 @@ impl Observer {
                 self.woken.notified().await;
                 continue;
             };
-            match watched.version(core).await {
-                Ok(version) => self.see(name, version),
-                Err(_) => {
-                    self.inner.lock().due.insert(name, watched);
-                    core.world().clock.sleep_ms(RETRY_MS).await;
-                }
+            if let Ok(version) = watched.version(core).await {
+                self.see(&name, version);
+            } else {
+                self.inner.lock().due.insert(name, watched);
+                core.world().clock.sleep_ms(RETRY_MS).await;
             }
         }
     }
 
     /// Versions go forward; what is gone has none.
-    fn see(&self, name: String, version: u64) {
+    fn see(&self, name: &str, version: u64) {
         let node = self.node;
         let mut inner = self.inner.lock();
-        let before = inner.seen.insert(name.clone(), version).unwrap_or(0);
+        let before = inner.seen.insert(name.to_owned(), version).unwrap_or(0);
         drop(inner);
         if version != before {
             self.trace.say(&format!("n{node} sees {name} at {version}"));

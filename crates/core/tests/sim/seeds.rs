@@ -5,14 +5,12 @@ use crate::sim::play;
 /// Seeds of one test; there are eight of them.
 const SEEDS_PER_TEST: u64 = 250;
 
+/// Seeds that are played twice, to see that nothing else decides.
+const SEEDS_PLAYED_TWICE: u64 = 30;
+
 /// Plays seeds until one fails, and tells how to play that again. `SIM_SEED` plays one alone,
 /// `SIM_SEEDS` another number of them.
 fn play_from(part: u64) {
-    let number = |name| {
-        std::env::var(name)
-            .ok()
-            .map(|text: String| text.parse::<u64>().unwrap())
-    };
     let count = number("SIM_SEEDS").unwrap_or(SEEDS_PER_TEST);
     let seeds = match number("SIM_SEED") {
         Some(seed) if part == 0 => seed..seed + 1,
@@ -27,6 +25,12 @@ fn play_from(part: u64) {
             );
         }
     }
+}
+
+/// A number that the environment names.
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap())
 }
 
 macro_rules! seeds {
@@ -52,7 +56,8 @@ seeds! {
 #[test]
 fn the_same_seed_plays_the_same_events() {
     let hashes = |seed| (play(seed).hash, play(seed).hash);
-    let all: Vec<_> = (0..20).map(hashes).collect();
+    let count = number("SIM_SEEDS").unwrap_or(SEEDS_PLAYED_TWICE);
+    let all: Vec<_> = (0..count).map(hashes).collect();
     for (one, other) in &all {
         assert_eq!(one, other);
     }

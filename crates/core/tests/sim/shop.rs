@@ -183,7 +183,7 @@ impl Model for Plain {
         let fits = match (&event.call, &event.answer) {
             (Call::Buy { viewer }, _) => return Self::buy(till, event, *viewer),
             (Call::Refund { id, viewer }, _) => {
-                return Self::refund(till, event, &[id.clone()], *viewer);
+                return Self::refund(till, event, std::slice::from_ref(id), *viewer);
             }
             (Call::RefundLatest { viewer }, _) => {
                 return Self::refund(till, event, &till.open_of(*viewer), *viewer);

@@ -15,6 +15,7 @@ use futures::FutureExt as _;
 use parking_lot::Mutex;
 
 use crate::dice::Dice;
+use crate::faults::Weather;
 use crate::feature::{Feature, Turn, client_id};
 use crate::gates::{Fate, Gates, Parked, Side};
 use crate::history::Clerk;
@@ -49,6 +50,7 @@ pub struct Sim {
     pub nodes: Vec<Node>,
     clerk: Clerk,
     features: Vec<Box<dyn Feature>>,
+    pub weather: Weather,
     /// How often days passed at once.
     pub jumps: usize,
 }
@@ -56,6 +58,7 @@ pub struct Sim {
 /// Plays one seed.
 pub fn play(seed: u64) -> Ended {
     let mut sim = Sim::new(seed);
+    sim.ground.trace.say(&format!("seed {seed}"));
     sim.set_up();
     for _ in 0..STEPS {
         if sim.ground.trace.is_wrong() {
@@ -88,6 +91,7 @@ impl Sim {
         let nodes = faults::nodes(&mut dice);
         let offsets_ms: Vec<_> = nodes.iter().map(|node: &Node| node.offset_ms).collect();
         let features = crate::features(&mut dice, &offsets_ms);
+        let weather = Weather::draw(&mut dice);
         let in_flight = Arc::new(AtomicUsize::new(0));
         Self {
             dice,
@@ -95,6 +99,7 @@ impl Sim {
             nodes,
             clerk: Clerk { trace, in_flight },
             features,
+            weather,
             jumps: 0,
         }
     }
@@ -234,7 +239,7 @@ impl Sim {
     /// The next message of a link arrives, or does not.
     fn carry(&mut self, link: (usize, usize)) {
         let wire = Arc::clone(&self.ground.wire);
-        let lost = wire.is_cut(link) || self.dice.chance(60);
+        let lost = wire.is_cut(link) || self.dice.chance(self.weather.lost);
         self.ground.trace.note((link, lost));
         if lost {
             wire.lose(link);
