@@ -57,9 +57,10 @@ fn measure(program: &Path, connections: usize, tls: bool) -> Result<u64> {
     ];
     flags.extend(secure.iter().flat_map(Secure::flags));
     let wanted = Wanted {
-        edge: "sandbox-gamelink",
+        edges: &["sandbox-gamelink"],
         tokens: 1,
         secret: None,
+        shared: None,
         flags: &flags,
     };
     let server = Server::start(program, &wanted)?;

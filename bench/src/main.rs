@@ -5,7 +5,9 @@
     reason = "a command-line tool speaks on its standard output"
 )]
 
+mod answers;
 mod bare;
+mod cluster;
 mod core_use;
 mod fanout;
 mod game;
@@ -17,6 +19,7 @@ mod rest;
 mod secure;
 mod server;
 mod socket;
+mod statistics;
 mod votes;
 
 use std::path::PathBuf;
@@ -45,6 +48,9 @@ enum Measurement {
     Fanout(fanout::FanoutArguments),
     /// Durable votes a second, beside fdatasync and PocketBase
     Votes(votes::VotesArguments),
+    /// Votes of callers of two nodes over one PostgreSQL, beside one transaction a vote, and how long
+    /// an event takes from node to node
+    Cluster(cluster::ClusterArguments),
     /// The bare hyper server: answers everything with the response in a file
     #[command(hide = true)]
     Bare { response: PathBuf },
@@ -78,6 +84,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Measurement::Fanout(fanout) => fanout::run(&server, fanout),
         Measurement::Rest(rest) => rest::run(&server, rest),
         Measurement::Votes(votes) => votes::run(&server, votes),
+        Measurement::Cluster(cluster) => cluster::run(&server, cluster),
         Measurement::Bare { .. } => Ok(()),
     };
     measured.context("the measurement failed")

@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 use crate::core_use;
 use crate::load::{Figures, Load};
 use crate::server::{self, CLIENT_ID, Server, Wanted};
+use crate::statistics::median;
 
 /// Callers; the connections share them.
 const CALLERS: u32 = 16;
@@ -43,9 +44,10 @@ pub(crate) fn run(program: &Path, arguments: &RestArguments) -> Result<()> {
     let (for_servers, for_load) = core_use::two()?;
     core_use::stay_on(for_servers)?;
     let wanted = Wanted {
-        edge: "sandbox-rest",
+        edges: &["sandbox-rest"],
         tokens: CALLERS,
         secret: None,
+        shared: None,
         flags: &[
             "--rates-rest-requests-per-s-max=1000000",
             "--rates-rest-requests-burst-max=1000000",
@@ -89,14 +91,9 @@ fn print(what: &str, figures: Figures) {
 }
 
 fn medians(figures: &[Figures]) -> Result<Figures> {
-    let median = |of: fn(&Figures) -> f64| {
-        let mut sorted: Vec<f64> = figures.iter().map(of).collect();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied().context("no rounds")
-    };
     Ok(Figures {
-        per_s: median(|figures| figures.per_s)?,
-        per_core_s: median(|figures| figures.per_core_s)?,
+        per_s: median(figures, |figures| figures.per_s)?,
+        per_core_s: median(figures, |figures| figures.per_core_s)?,
     })
 }
 

@@ -26,14 +26,24 @@ const LOOK_MS: u64 = 100;
 /// Looks at a server that is to end, before it is killed.
 const END_LOOKS_MAX: u32 = 300;
 
+/// What the nodes of a cluster share.
+pub(crate) struct Shared {
+    /// URL of the store, `postgres://…`.
+    pub(crate) store: String,
+    /// URL of the bus, `nats://…`.
+    pub(crate) bus: String,
+}
+
 /// What a measurement wants of a server.
 pub(crate) struct Wanted<'a> {
-    /// The edge that it talks to, as in the ready line; the others are off.
-    pub(crate) edge: &'a str,
+    /// The edges that it talks to, as in the ready line, the first one first; the others are off.
+    pub(crate) edges: &'a [&'a str],
     /// Broadcasters' tokens, for channels 1, 2, and so on.
     pub(crate) tokens: u32,
     /// The extension's secret; one of its own if absent.
     pub(crate) secret: Option<&'a str>,
+    /// Store and bus of a cluster; a temporary store of its own if absent.
+    pub(crate) shared: Option<&'a Shared>,
     /// Settings.
     pub(crate) flags: &'a [&'a str],
 }
@@ -41,24 +51,22 @@ pub(crate) struct Wanted<'a> {
 /// A running server.
 pub(crate) struct Server {
     child: Child,
-    /// Where the edge listens.
+    /// Where the first edge listens.
     pub(crate) address: SocketAddr,
+    /// Where each edge listens.
+    pub(crate) addresses: Vec<SocketAddr>,
     /// Broadcasters' tokens for the sandbox.
     pub(crate) tokens: Vec<String>,
     _data: TempDir,
 }
 
 impl Server {
-    /// Registers an extension, mints tokens, and serves on a free port of loopback.
+    /// Registers an extension, mints tokens, and serves on free ports of loopback.
     pub(crate) fn start(program: &Path, wanted: &Wanted<'_>) -> Result<Self> {
         let data = tempfile::tempdir()?;
-        let command = || {
-            let mut command = Command::new(program);
-            command.arg("--data").arg(data.path()).stdin(Stdio::null());
-            command
-        };
         let ask = |words: &[&str]| -> Result<String> {
-            let output = command().args(words).stderr(Stdio::inherit()).output()?;
+            let mut command = command(program, data.path(), wanted);
+            let output = command.args(words).stderr(Stdio::inherit()).output()?;
             anyhow::ensure!(output.status.success(), "{words:?} failed");
             Ok(String::from_utf8(output.stdout)?.trim().to_owned())
         };
@@ -78,10 +86,27 @@ impl Server {
             ask(&[&of[..], &["--role", "broadcaster", "--channel", &channel]].concat())
         };
         let tokens = (1..=wanted.tokens).map(mint).collect::<Result<_>>()?;
-        let mut serve = command();
+        Self::serve(program, wanted, data, tokens)
+    }
+
+    /// One more node over the store of one that was started.
+    pub(crate) fn join(program: &Path, wanted: &Wanted<'_>) -> Result<Self> {
+        Self::serve(program, wanted, tempfile::tempdir()?, Vec::new())
+    }
+
+    fn serve(
+        program: &Path,
+        wanted: &Wanted<'_>,
+        data: TempDir,
+        tokens: Vec<String>,
+    ) -> Result<Self> {
+        let mut serve = command(program, data.path(), wanted);
         serve.arg("serve").args(wanted.flags);
+        if let Some(shared) = wanted.shared {
+            serve.args(["--bus", &shared.bus]);
+        }
         for edge in EDGES {
-            let address = if edge == wanted.edge {
+            let address = if wanted.edges.contains(&edge) {
                 "127.0.0.1:0"
             } else {
                 "off"
@@ -89,16 +114,18 @@ impl Server {
             serve.arg(format!("--{edge}={address}"));
         }
         let mut child = serve.stdout(Stdio::piped()).spawn()?;
-        let address = match ready(&mut child, wanted.edge) {
-            Ok(address) => address,
+        let addresses = match ready_at(&mut child, wanted.edges) {
+            Ok(addresses) => addresses,
             Err(error) => {
                 end(&mut child);
                 return Err(error);
             }
         };
+        let address = *addresses.first().context("no edges")?;
         Ok(Self {
             child,
             address,
+            addresses,
             tokens,
             _data: data,
         })
@@ -116,23 +143,41 @@ impl Drop for Server {
     }
 }
 
+fn command(program: &Path, data: &Path, wanted: &Wanted<'_>) -> Command {
+    let mut command = Command::new(program);
+    command.arg("--data").arg(data).stdin(Stdio::null());
+    if let Some(shared) = wanted.shared {
+        command.args(["--store", &shared.store]);
+    }
+    command
+}
+
 /// Waits for the ready line; a server that ends instead closes its standard output.
 pub(crate) fn ready(child: &mut Child, edge: &str) -> Result<SocketAddr> {
+    let addresses = ready_at(child, &[edge])?;
+    addresses.first().copied().context("no address")
+}
+
+fn ready_at(child: &mut Child, edges: &[&str]) -> Result<Vec<SocketAddr>> {
     let stdout = child.stdout.take().context("no standard output")?;
     for line in BufReader::new(stdout).lines() {
         let line = line?;
-        let Some(addresses) = line.strip_prefix("ready ") else {
-            continue;
-        };
-        let address = addresses
-            .split(' ')
-            .find_map(|pair| pair.strip_prefix(edge)?.strip_prefix('='));
-        let address = address.context("the ready line has no address")?;
-        // One that speaks TLS has its scheme before it.
-        let address = address.split_once("://").map_or(address, |(_, rest)| rest);
-        return Ok(address.parse()?);
+        if let Some(addresses) = line.strip_prefix("ready ") {
+            return edges.iter().map(|edge| address(addresses, edge)).collect();
+        }
     }
     bail!("the server ended before it was ready")
+}
+
+/// An edge's address among `EDGE=ADDRESS EDGE=ADDRESS …`.
+fn address(addresses: &str, edge: &str) -> Result<SocketAddr> {
+    let address = addresses
+        .split(' ')
+        .find_map(|pair| pair.strip_prefix(edge)?.strip_prefix('='));
+    let address = address.context("the ready line has no address")?;
+    // One that speaks TLS has its scheme before it.
+    let address = address.split_once("://").map_or(address, |(_, rest)| rest);
+    Ok(address.parse()?)
 }
 
 /// Asks it to end, and kills it where that does not help.

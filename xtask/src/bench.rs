@@ -40,6 +40,7 @@ pub(crate) fn run(paths: &Paths, arguments: &BenchArguments) -> Result<bool> {
             let peer = paths.peers().join("bin").join("pocketbase");
             command.arg("--pocketbase").arg(peer);
         }
+        Some("cluster") => setup::for_cluster()?,
         Some("fanout") => {
             setup::for_bench(paths)?;
             setup::for_fanout(paths)?;

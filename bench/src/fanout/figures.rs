@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+
+use crate::statistics::median;
 
 /// What one measurement brought.
 #[derive(Clone, Copy, Debug)]
@@ -21,11 +23,7 @@ pub(super) struct Figures {
 impl Figures {
     /// The median of each figure by itself.
     pub(super) fn median(rounds: &[Self]) -> Result<Self> {
-        let of = |figure: fn(&Self) -> f64| {
-            let mut sorted: Vec<f64> = rounds.iter().map(figure).collect();
-            sorted.sort_by(f64::total_cmp);
-            sorted.get(sorted.len() / 2).copied().context("no rounds")
-        };
+        let of = |figure: fn(&Self) -> f64| median(rounds, figure);
         Ok(Self {
             per_s: of(|figures| figures.per_s)?,
             per_core_s: of(|figures| figures.per_core_s)?,
@@ -47,26 +45,5 @@ impl fmt::Display for Figures {
             self.p99_ms,
             self.load * 100.0
         )
-    }
-}
-
-/// A quantile of sorted times in microseconds, in ms.
-pub(super) fn quantile_ms(sorted_us: &[u32], percent: usize) -> Result<f64> {
-    let index = sorted_us.len() * percent / 100;
-    let us = sorted_us.get(index.min(sorted_us.len().saturating_sub(1)));
-    Ok(f64::from(*us.context("nothing was delivered")?) / 1_000.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_of_what_came() {
-        let times: Vec<u32> = (0..200).map(|ms| ms * 1_000).collect();
-        assert!((quantile_ms(&times, 50).unwrap() - 100.0).abs() < 1e-9);
-        assert!((quantile_ms(&times, 99).unwrap() - 198.0).abs() < 1e-9);
-        assert!((quantile_ms(&[1_000], 99).unwrap() - 1.0).abs() < 1e-9);
-        assert!(quantile_ms(&[], 50).is_err());
     }
 }

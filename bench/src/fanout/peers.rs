@@ -176,9 +176,10 @@ const NATS_CONNECT: &str =
 
 fn crowdlink(program: &Path) -> Result<Peer> {
     let wanted = Wanted {
-        edge: "sandbox-rest",
+        edges: &["sandbox-rest"],
         tokens: 1,
         secret: None,
+        shared: None,
         flags: &[
             "--log-level=warn",
             "--limits-connections-per-address-max=100000",

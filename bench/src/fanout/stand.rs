@@ -13,11 +13,12 @@ use rustix::event::{Timespec, epoll};
 use tokio::time::Instant;
 
 use super::events::{self, Events, MARK_BYTES};
-use super::figures::{Figures, quantile_ms};
+use super::figures::Figures;
 use super::peers::{Kind, Peer, Programs};
 use crate::core_use;
 use crate::load::now;
 use crate::memory;
+use crate::statistics::quantile_ms;
 
 /// Connections before the first look at the memory: what is made once for all is made by then.
 const WARM_UP: usize = 200;

@@ -3,55 +3,56 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::answers::{Answers, Times};
 use crate::core_use;
 use crate::load::now;
+use crate::statistics::median;
 
 /// Requests before the measurement begins.
-const WARM_UP: Duration = Duration::from_secs(1);
+pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
 /// Longest answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1_024;
 
 /// Makes the next request of one connection.
-pub(super) type Next = Box<dyn FnMut() -> Result<Vec<u8>> + Send>;
+pub(crate) type Next = Box<dyn FnMut() -> Result<Vec<u8>> + Send>;
 /// Makes what makes the requests of a connection.
-pub(super) type Requests = Box<dyn Fn(usize) -> Result<Next>>;
+pub(crate) type Requests = Box<dyn Fn(usize) -> Result<Next>>;
 
 /// What to ask.
-pub(super) struct Load {
-    pub(super) requests: Requests,
-    pub(super) connections: usize,
-    pub(super) time: Duration,
+pub(crate) struct Load {
+    pub(crate) requests: Requests,
+    pub(crate) connections: usize,
+    pub(crate) time: Duration,
 }
+
+/// A server's address and its process.
+pub(crate) type Target = (SocketAddr, u32);
 
 /// What was measured.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Figures {
-    /// Answers in a second.
-    pub(super) per_s: f64,
-    /// Answers in a second of the server's processor time.
+pub(crate) struct Figures {
+    pub(crate) answers: Answers,
+    /// Answers in a second of the servers' processor time.
     per_core_s: f64,
-    p50_ms: f64,
-    p99_ms: f64,
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
+        let Answers {
             per_s,
-            per_core_s,
             p50_ms,
             p99_ms,
-        } = self;
+            ..
+        } = self.answers;
+        let per_core_s = self.per_core_s;
         write!(
             f,
             "{per_s:.0}/s, {per_core_s:.0} per core second, p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms"
@@ -62,56 +63,47 @@ impl fmt::Display for Figures {
 impl Figures {
     /// The median of each figure.
     pub(super) fn median(rounds: &[Self]) -> Result<Self> {
-        let median = |of: fn(&Self) -> f64| {
-            let mut sorted: Vec<f64> = rounds.iter().map(of).collect();
-            sorted.sort_by(f64::total_cmp);
-            sorted.get(sorted.len() / 2).copied().context("no rounds")
-        };
+        let answers: Vec<_> = rounds.iter().map(|figures| figures.answers).collect();
         Ok(Self {
-            per_s: median(|figures| figures.per_s)?,
-            per_core_s: median(|figures| figures.per_core_s)?,
-            p50_ms: median(|figures| figures.p50_ms)?,
-            p99_ms: median(|figures| figures.p99_ms)?,
+            answers: Answers::median(&answers)?,
+            per_core_s: median(rounds, |figures| figures.per_core_s)?,
         })
     }
 }
 
-/// Times of answers, in microseconds; the ones of the warm-up are taken out in between.
-type Times = Arc<Mutex<Vec<u32>>>;
-
 impl Load {
-    /// Loads a server, which is that process.
-    pub(super) fn run(&self, server: SocketAddr, process: u32) -> Result<Figures> {
+    /// Loads servers; the connections are dealt out to them.
+    pub(crate) fn run(&self, servers: &[Target]) -> Result<Figures> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        runtime.block_on(self.measure(server, process))
+        runtime.block_on(self.measure(servers))
     }
 
-    async fn measure(&self, server: SocketAddr, process: u32) -> Result<Figures> {
+    async fn measure(&self, servers: &[Target]) -> Result<Figures> {
         let times = Times::default();
         let mut asking = JoinSet::new();
-        for connection in 0..self.connections {
-            let stream = TcpStream::connect(server).await?;
+        let dealt = servers.iter().cycle().take(self.connections);
+        for (connection, (address, _)) in dealt.enumerate() {
+            let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             let next = (self.requests)(connection)?;
-            asking.spawn(ask(stream, next, Arc::clone(&times)));
+            asking.spawn(ask(stream, next, times.clone()));
         }
+        let used_s = || -> Result<f64> {
+            let used = servers
+                .iter()
+                .map(|(_, process)| core_use::used_s(*process));
+            used.sum()
+        };
         let measured = async {
             sleep(WARM_UP).await;
-            times.lock().clear();
-            let (before, start) = (core_use::used_s(process)?, now());
-            sleep(self.time).await;
-            let passed = (now() - start).as_secs_f64();
-            let used = core_use::used_s(process)? - before;
-            let mut times = std::mem::take(&mut *times.lock());
-            times.sort_unstable();
-            let count = f64::from(u32::try_from(times.len())?);
+            let before = used_s()?;
+            let answers = times.count(self.time).await?;
+            let used = used_s()? - before;
             Ok(Figures {
-                per_s: count / passed,
-                per_core_s: count / used,
-                p50_ms: at(&times, 50)?,
-                p99_ms: at(&times, 99)?,
+                answers,
+                per_core_s: answers.count / used,
             })
         };
         tokio::select! {
@@ -119,12 +111,6 @@ impl Load {
             failed = asking.join_next() => failed.context("no connections")??,
         }
     }
-}
-
-/// A percentile of sorted times, in ms.
-fn at(times: &[u32], percent: usize) -> Result<f64> {
-    let time = times.get(times.len() * percent / 100);
-    Ok(f64::from(*time.context("no answers")?) / 1_000.0)
 }
 
 /// Asks until it is dropped; ends with an error alone.
@@ -143,8 +129,7 @@ async fn ask(mut stream: TcpStream, mut next: Next, times: Times) -> Result<Figu
                 String::from_utf8_lossy(&answer)
             );
         }
-        let time = u32::try_from((now() - start).as_micros())?;
-        times.lock().push(time);
+        times.answered(start)?;
     }
 }
 

@@ -2,19 +2,20 @@
 //! PocketBase inserting under a unique index.
 
 mod disk;
-mod load;
+pub(crate) mod load;
 mod pocketbase;
-mod voters;
+pub(crate) mod voters;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 
 use crate::core_use;
 use crate::server::{Server, Wanted};
+use crate::statistics::median;
 use load::{Figures, Load};
 use pocketbase::PocketBase;
 use voters::Voters;
@@ -39,7 +40,7 @@ pub(crate) struct VotesArguments {
 
 /// Who votes for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Voting {
+pub(crate) enum Voting {
     /// Everybody once, on one poll.
     OnePoll,
     /// Everybody once, on a hundred polls.
@@ -73,9 +74,10 @@ pub(crate) fn run(program: &Path, arguments: &VotesArguments) -> Result<()> {
     core_use::stay_on(for_servers)?;
     let secret = voters::SECRET_BASE64;
     let wanted = Wanted {
-        edge: "production-rest",
+        edges: &["production-rest"],
         tokens: 0,
         secret: Some(secret),
+        shared: None,
         flags: &[
             "--rates-rest-requests-per-s-max=1000000",
             "--rates-rest-requests-burst-max=1000000",
@@ -102,17 +104,17 @@ pub(crate) fn run(program: &Path, arguments: &VotesArguments) -> Result<()> {
             for voting in Voting::ALL {
                 let name = format!("crowdlink, {}, {connections} connections", voting.name());
                 let requests = voters.requests(voting, round, connections);
-                let figures = load(requests).run(server.address, server.id())?;
+                let figures = load(requests).run(&[(server.address, server.id())])?;
                 note(&mut rows, round, name, figures);
             }
             if let Some(peer) = &pocketbase {
                 let name = format!("pocketbase, insert, {connections} connections");
-                let figures = load(peer.requests()).run(peer.address, peer.id())?;
+                let figures = load(peer.requests()).run(&[(peer.address, peer.id())])?;
                 note(&mut rows, round, name, figures);
             }
         }
     }
-    conclude(&rows, &mut syncs)
+    conclude(&rows, &syncs)
 }
 
 fn note(rows: &mut Vec<Row>, round: u32, name: String, figures: Figures) {
@@ -126,21 +128,21 @@ fn note(rows: &mut Vec<Row>, round: u32, name: String, figures: Figures) {
 }
 
 /// Prints the medians, and each as a ratio to the peers of the same run.
-fn conclude(rows: &[Row], syncs: &mut [f64]) -> Result<()> {
-    syncs.sort_by(f64::total_cmp);
-    let sync = *syncs.get(syncs.len() / 2).context("no rounds")?;
+fn conclude(rows: &[Row], syncs: &[f64]) -> Result<()> {
+    let sync = median(syncs, |sync| *sync)?;
     println!("\nmedian: fdatasync: {sync:.0}/s");
     for row in rows {
         let figures = Figures::median(&row.rounds)?;
         let mut line = format!("median: {}: {figures}", row.name);
-        write!(line, "; {:.1} x fdatasync", figures.per_s / sync)?;
+        write!(line, "; {:.1} x fdatasync", figures.answers.per_s / sync)?;
         let connections = row.name.rsplit(", ").next().unwrap_or_default();
         let peer = rows
             .iter()
             .find(|peer| peer.name.starts_with("pocketbase") && peer.name.ends_with(connections));
         if let Some(peer) = peer.filter(|peer| peer.name != row.name) {
             let theirs = Figures::median(&peer.rounds)?;
-            write!(line, ", {:.1} x PocketBase", figures.per_s / theirs.per_s)?;
+            let ratio = figures.answers.per_s / theirs.answers.per_s;
+            write!(line, ", {ratio:.1} x PocketBase")?;
         }
         println!("{line}");
     }

@@ -38,12 +38,23 @@ impl Voters {
         })
     }
 
-    /// A token, signed as the platform does.
+    /// A viewer's token.
     fn token(&self, voter: u64) -> Result<String> {
-        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
-        let claims = format!(
+        self.sign(&format!(
             r#"{{"exp":{EXPIRES_S},"opaque_user_id":"U{voter}","user_id":"{voter}","channel_id":"1","role":"viewer"}}"#
-        );
+        ))
+    }
+
+    /// The token of the broadcaster whose channel it is.
+    pub(crate) fn broadcaster(&self) -> Result<String> {
+        self.sign(&format!(
+            r#"{{"exp":{EXPIRES_S},"opaque_user_id":"U1","user_id":"1","channel_id":"1","role":"broadcaster"}}"#
+        ))
+    }
+
+    /// Signs claims as the platform does.
+    fn sign(&self, claims: &str) -> Result<String> {
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
         let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
         let signature = crypto::sign(signed.as_bytes(), &self.key, Algorithm::HS256)?;
         Ok(format!("{signed}.{signature}"))
@@ -60,7 +71,7 @@ impl Voters {
     }
 
     /// What each connection asks, one request after the other.
-    pub(super) fn requests(&self, voting: Voting, round: u32, connections: usize) -> Requests {
+    pub(crate) fn requests(&self, voting: Voting, round: u32, connections: usize) -> Requests {
         let voters = self.clone();
         // A poll of its own for each measurement.
         let name = format!(
