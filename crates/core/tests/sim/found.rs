@@ -58,7 +58,7 @@ impl Alone {
 
     /// Waits until it was told that it may have missed something.
     async fn is_told(&self) {
-        let told = |notice: &Notice| matches!(notice, Notice::MayHaveChanged);
+        let told = |notice: &Notice| matches!(notice, Notice::MayHaveChanged(_));
         while !self.heard.lock().iter().any(told) {
             tokio::task::yield_now().await;
         }
@@ -121,7 +121,7 @@ async fn a_node_that_begins_tells_the_others_that_it_may_have_ended_without_a_wo
     one.bus.publish(began);
     one.is_told().await;
     assert_eq!(one.read().await, version);
-    let own = |notice: &Notice| matches!(notice, Notice::MayHaveChanged);
+    let own = |notice: &Notice| matches!(notice, Notice::MayHaveChanged(_));
     assert!(
         !other.heard.lock().iter().any(own),
         "its own beginning is none"

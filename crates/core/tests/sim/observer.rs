@@ -82,7 +82,7 @@ impl Observer {
         let due = match notice {
             Notice::Changed(changed) => vec![Watched::Document(changed.place)],
             Notice::Poll(news) => vec![Watched::Poll(news.place)],
-            Notice::MayHaveChanged => self.watched.values().cloned().collect(),
+            Notice::MayHaveChanged(_) => self.watched.values().cloned().collect(),
             _ => return,
         };
         let mut inner = self.inner.lock();
