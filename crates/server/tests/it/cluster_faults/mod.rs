@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use crate::harness::program::Process;
 use crate::harness::{Game, Http, eventually};
 
-use load::Done;
+use load::{Done, document};
 
 const CLIENT_ID: &str = "faulty";
 const STATE: &str = "/v1/e/channel_state";
@@ -57,6 +57,17 @@ struct Cluster {
     postgres: Postgres,
     nats: Nats,
     folders: Vec<TempDir>,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for node in 0..self.nodes.len() {
+                let log = std::fs::read_to_string(self.data(node).join("log"));
+                eprintln!("the log of node {node}:\n{}", log.unwrap_or_default());
+            }
+        }
+    }
 }
 
 impl Cluster {
@@ -151,11 +162,13 @@ impl Cluster {
         let shown = async {
             let mut counts = Vec::new();
             for node in 0..self.nodes.len() {
-                let page = self.page(node, "broadcaster", "42").await;
-                eventually("every acknowledged patch is there", async || {
-                    done.is_in(&page.get(STATE).await.ok())
-                })
-                .await;
+                let page = self.page(node, "admin", "9").await;
+                for writer in 0..self.nodes.len() {
+                    eventually("every acknowledged patch is there", async || {
+                        done.is_in(writer, &page.get(&document(writer)).await.ok())
+                    })
+                    .await;
+                }
                 eventually(
                     "every acknowledged vote counts, and none twice",
                     async || done.counts(&page.get(VOTES).await.ok()["count"]),
