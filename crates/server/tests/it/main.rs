@@ -23,6 +23,7 @@ mod broadcast_in_games;
 mod broadcast_nodes;
 mod broadcast_sizes;
 mod cluster;
+mod cluster_faults;
 mod codes;
 mod codes_kill;
 mod codes_redeem;

@@ -120,6 +120,16 @@ impl Server {
         Self::start_on(change, false, self.ground(2), |store| store).await
     }
 
+    /// The same with a clock of its own, which is ahead. What the store lets expire goes by the
+    /// first server's.
+    pub async fn start_node_ahead(&self, ms: u64) -> Self {
+        let ground = Ground {
+            clock: ManualClock::new(self.clock_ms().saturating_add_unsigned(ms)),
+            ..self.ground(2)
+        };
+        Self::start_on(|_| {}, false, ground, |store| store).await
+    }
+
     /// The first server of a cluster, on a bus of its own.
     pub async fn start_on_bus(bus: Arc<dyn Bus>) -> Self {
         let clock = ManualClock::new(START_MS);
