@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use crate::harness::program::Process;
 use crate::harness::{Game, Http, eventually};
 
-use load::{Done, document};
+use load::{DOCUMENT, Done};
 
 const CLIENT_ID: &str = "faulty";
 const STATE: &str = "/v1/e/channel_state";
@@ -165,7 +165,7 @@ impl Cluster {
                 let page = self.page(node, "admin", "9").await;
                 for writer in 0..self.nodes.len() {
                     eventually("every acknowledged patch is there", async || {
-                        done.is_in(writer, &page.get(&document(writer)).await.ok())
+                        done.is_in(writer, &page.get(DOCUMENT).await.ok())
                     })
                     .await;
                 }
