@@ -1,7 +1,7 @@
 //! Polls: what was voted counts once, for the run that it was given in, whoever deletes, creates
 //! and ends meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crowdlink_core::polls::{self, CreatePoll, PollPlace};
@@ -135,13 +135,37 @@ impl Poll {
 
 type State = Option<Poll>;
 
-/// The clocks of the nodes, by how far they are off.
-struct Polls(Vec<i64>);
+struct Polls {
+    /// By how much the clocks of the nodes are off.
+    offsets_ms: Vec<i64>,
+    /// Creations, by when they began, that others voted beside. How many votes those tell they
+    /// found is of a moment shortly before: to check every tally with the head would let nobody
+    /// create a poll over one that is voted on.
+    busy: HashSet<u64>,
+}
 
 impl Polls {
+    fn of(offsets_ms: &[i64], events: &[Event<Call, Answer>]) -> Self {
+        let meets = |one: &Event<Call, Answer>, other: &Event<Call, Answer>| {
+            let begins_before = other.end.is_none_or(|end| one.start < end);
+            begins_before && one.end.is_none_or(|end| other.start < end)
+        };
+        let votes = |event: &&Event<Call, Answer>| matches!(event.call, Call::Vote { .. });
+        let creations = events
+            .iter()
+            .filter(|event| matches!(event.call, Call::Create { .. }));
+        let busy = creations
+            .filter(|created| events.iter().filter(votes).any(|vote| meets(created, vote)))
+            .map(|created| created.start.seq);
+        Self {
+            offsets_ms: offsets_ms.to_vec(),
+            busy: busy.collect(),
+        }
+    }
+
     /// The first and the last moment that the clock of a call's node may have shown.
     fn clock_ms(&self, event: &Event<Call, Answer>) -> (i64, i64) {
-        let ms = |at: u64| i64::try_from(at).unwrap() + self.0[event.node];
+        let ms = |at: u64| i64::try_from(at).unwrap() + self.offsets_ms[event.node];
         (
             ms(event.start.ms),
             event.end.map_or(i64::MAX, |end| ms(end.ms)),
@@ -172,7 +196,12 @@ impl Polls {
         }
     }
 
-    fn create(poll: State, event: &Event<Call, Answer>, fresh: bool, many: bool) -> Vec<State> {
+    fn create(
+        &self,
+        poll: State,
+        event: &Event<Call, Answer>,
+        (fresh, many): (bool, bool),
+    ) -> Vec<State> {
         let kept = poll.filter(|_| !fresh);
         let before: i64 = kept.as_ref().map_or(0, |poll| poll.count().iter().sum());
         let stale = Some(before).filter(|votes| *votes > 0);
@@ -183,7 +212,11 @@ impl Polls {
             ..Poll::default()
         };
         match &event.answer {
-            Some(Ok(Answer::Created(votes))) if *votes == stale => vec![Some(after)],
+            Some(Ok(Answer::Created(votes)))
+                if *votes == stale || self.busy.contains(&event.start.seq) =>
+            {
+                vec![Some(after)]
+            }
             None => vec![Some(after)],
             _ => Vec::new(),
         }
@@ -209,7 +242,7 @@ impl Model for Polls {
         let poll = state.clone().filter(live);
         let fits = match (&event.call, &event.answer) {
             (Call::Vote { voter, value }, _) => return self.vote(poll, event, (*voter, *value)),
-            (Call::Create { fresh, many }, _) => return Self::create(poll, event, *fresh, *many),
+            (Call::Create { fresh, many }, _) => return self.create(poll, event, (*fresh, *many)),
             (Call::Configure(change), None | Some(Ok(Answer::Done))) => {
                 let mut poll = poll.unwrap_or_default();
                 poll.touched_ms = now_ms;
@@ -352,7 +385,8 @@ impl Feature for Ballots {
 
     fn verify(&self, _: &Ground) -> Result<(), String> {
         for history in &self.all {
-            linear::check(&Polls(self.offsets_ms.clone()), None, &history.events())
+            let events = history.events();
+            linear::check(&Polls::of(&self.offsets_ms, &events), None, &events)
                 .map_err(|wrong| format!("{}: {wrong}", history.name()))?;
         }
         Ok(())
