@@ -248,10 +248,7 @@ async fn patch(mut client: Client, token: String, pair: usize) {
         }
         let key = format!("{}-{pair}-{n}", client.node);
         let add = json!([{ "op": "add", "path": format!("/{key}"), "value": n }]);
-        if client
-            .send("PATCH", DOCUMENT, &token, add)
-            .await
-        {
+        if client.send("PATCH", DOCUMENT, &token, add).await {
             client.record.keys.lock().insert(key);
         }
     }
