@@ -1,6 +1,6 @@
 //! Polls and votes (`spec 2.6`, `spec 3.6`).
 //!
-//! A poll is a small record, its [`head`], and a run: the generation of votes that count for it.
+//! A poll is a small record, its `head`, and a run: the generation of votes that count for it.
 //! One record per voter, one tally per node, a log in the order of time, all under the run. Who
 //! deletes a poll drops its run, in one commit; what was counted there is swept later. Whatever
 //! concerns one poll waits in one queue on each node, and votes in a row become one commit, which

@@ -25,7 +25,7 @@ async fn every_node_hears_once_what_happens_on_one() {
         .unwrap();
     for node in 0..3 {
         // Nodes that begin after it put it in doubt; that is no word of anything.
-        let words = || cluster.told[node].lock().len() - cluster.count(node, in_doubt);
+        let words = || cluster.count(node, |notice| !in_doubt(notice));
         soon("the node hears of all", || async { words() >= 3 }).await;
         cluster.settle().await;
         let each = [

@@ -111,11 +111,12 @@ impl Connector {
 /// What is set on each connection.
 fn settings(options: &PostgresOptions) -> String {
     let mut settings = format!(
-        // A commit is answered when it is on the disk, and on the standbys that the database waits
-        // for, whatever the default of the database is.
-        "SELECT set_config('synchronous_commit', 'on', false) \
+        // The time-out first: the database's own may be too short for the rest. A commit is
+        // answered when it is on the disk, and on the standbys that the database waits for,
+        // whatever the default of the database is.
+        "SET statement_timeout = {answer_ms_max}; \
+         SELECT set_config('synchronous_commit', 'on', false) \
          WHERE current_setting('synchronous_commit') <> 'remote_apply'; \
-         SET statement_timeout = {answer_ms_max}; \
          SET lock_timeout = {lock_ms_max}; \
          SET idle_in_transaction_session_timeout = {idle_ms_max}; \
          SET client_min_messages = error; \
