@@ -1,6 +1,6 @@
 //! What nodes hear of each other, and what they do when they hear nothing.
 
-use crowdlink_core::{Notice, datastream, json_store};
+use crowdlink_core::{Ended, Notice, datastream, json_store};
 use crowdlink_protocol::Stage;
 
 use crate::cluster::{CHANNEL, Cluster, client_id, soon, viewer};
@@ -25,7 +25,10 @@ async fn every_node_hears_once_what_happens_on_one() {
         .unwrap();
     for node in 0..3 {
         // Nodes that begin after it put it in doubt; that is no word of anything.
-        let words = || cluster.count(node, |notice| !in_doubt(notice));
+        let is_word = |notice: &Notice| {
+            !in_doubt(notice) && !matches!(notice, Notice::Ended(Ended::RevocationsMissed))
+        };
+        let words = || cluster.count(node, is_word);
         soon("the node hears of all", || async { words() >= 3 }).await;
         cluster.settle().await;
         let each = [
