@@ -30,8 +30,10 @@ fn owner(temporary: &Path) -> (Child, Vec<String>) {
         .spawn()
         .unwrap();
     let lines = BufReader::new(owner.stdout.take().unwrap()).lines();
-    let urls = lines.take(2).map(Result::unwrap);
-    let addresses = urls
+    // All that it prints: a pipe closed before its last line would end it.
+    let lines: Vec<String> = lines.take(3).map(Result::unwrap).collect();
+    let addresses = lines[..2]
+        .iter()
         .map(|url| {
             let (_, place) = url.split_once("://").unwrap();
             let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
