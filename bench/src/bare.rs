@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 /// Answers every request with the response in a file, until it is ended.
-pub(crate) fn serve(response: &Path) -> Result<()> {
+pub(crate) fn serve(response: &Path, flat: bool) -> Result<()> {
     let response = fs::read(response)?;
     let (headers, body) = parse(&response)?;
     // Like the server's: as many workers as cores it may use.
@@ -32,21 +32,29 @@ pub(crate) fn serve(response: &Path) -> Result<()> {
             stream.set_nodelay(true)?;
             tokio::spawn(connection(
                 TokioIo::new(stream),
-                headers.clone(),
-                body.clone(),
+                (headers.clone(), body.clone()),
+                flat,
             ));
         }
     })
 }
 
-async fn connection(stream: TokioIo<tokio::net::TcpStream>, headers: HeaderMap, body: Bytes) {
+async fn connection(
+    stream: TokioIo<tokio::net::TcpStream>,
+    (headers, body): (HeaderMap, Bytes),
+    flat: bool,
+) {
     let answer = service_fn(|_: Request<Incoming>| {
         let mut response = Response::new(Full::new(body.clone()));
         response.headers_mut().clone_from(&headers);
         async move { Ok::<_, Infallible>(response) }
     });
     // The load goes away when it is done.
-    let _ = http1::Builder::new().serve_connection(stream, answer).await;
+    let mut http = http1::Builder::new();
+    if flat {
+        http.writev(false);
+    }
+    let _ = http.serve_connection(stream, answer).await;
 }
 
 /// Headers and body, without those headers that hyper writes itself.

@@ -53,7 +53,12 @@ enum Measurement {
     Cluster(cluster::ClusterArguments),
     /// The bare hyper server: answers everything with the response in a file
     #[command(hide = true)]
-    Bare { response: PathBuf },
+    Bare {
+        response: PathBuf,
+        /// Put head and body together before they are written
+        #[arg(long)]
+        flat: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -67,8 +72,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    if let Measurement::Bare { response } = &arguments.measurement {
-        return bare::serve(response);
+    if let Measurement::Bare { response, flat } = &arguments.measurement {
+        return bare::serve(response, *flat);
     }
     let server = match &arguments.server {
         Some(server) => server.clone(),

@@ -56,7 +56,7 @@ pub(crate) fn run(program: &Path, arguments: &RestArguments) -> Result<()> {
     let server = Server::start(program, &wanted)?;
     let document = document();
     let answer = prepare(&server, &document)?;
-    let bare = Bare::start(&answer)?;
+    let bares = [Bare::start(&answer, false)?, Bare::start(&answer, true)?];
     core_use::stay_on(for_load)?;
     let load = Load {
         requests: requests(&server, "GET", ""),
@@ -65,23 +65,29 @@ pub(crate) fn run(program: &Path, arguments: &RestArguments) -> Result<()> {
         time: Duration::from_secs(arguments.seconds),
     };
     let mut ours = Vec::new();
-    let mut theirs = Vec::new();
+    let mut theirs = [Vec::new(), Vec::new()];
     for round in 1..=arguments.rounds {
         let figures = load.run(server.address, server.id())?;
         print(&format!("round {round}: crowdlink"), figures);
         ours.push(figures);
-        let figures = load.run(bare.address, bare.child.id())?;
-        print(&format!("round {round}: bare hyper"), figures);
-        theirs.push(figures);
+        for (bare, theirs) in bares.iter().zip(&mut theirs) {
+            let figures = load.run(bare.address, bare.child.id())?;
+            print(&format!("round {round}: {}", bare.name()), figures);
+            theirs.push(figures);
+        }
     }
-    let (ours, theirs) = (medians(&ours)?, medians(&theirs)?);
+    let ours = medians(&ours)?;
     print("median: crowdlink", ours);
-    print("median: bare hyper", theirs);
-    println!(
-        "rest: ratio {:.3} of requests/s, {:.3} of requests per core second",
-        ours.per_s / theirs.per_s,
-        ours.per_core_s / theirs.per_core_s
-    );
+    for (bare, theirs) in bares.iter().zip(&theirs) {
+        let theirs = medians(theirs)?;
+        print(&format!("median: {}", bare.name()), theirs);
+        println!(
+            "rest: to {}: ratio {:.3} of requests/s, {:.3} of requests per core second",
+            bare.name(),
+            ours.per_s / theirs.per_s,
+            ours.per_core_s / theirs.per_core_s
+        );
+    }
     Ok(())
 }
 
@@ -144,23 +150,36 @@ fn once(to: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
 
 /// The bare server: this program, started anew.
 struct Bare {
+    /// Whether it puts head and body together before it writes, as ours does; hyper on its own
+    /// has the system gather them.
+    flat: bool,
     child: Child,
     address: SocketAddr,
     _response: NamedTempFile,
 }
 
 impl Bare {
-    fn start(response: &[u8]) -> Result<Self> {
+    const fn name(&self) -> &'static str {
+        if self.flat {
+            "bare hyper that writes as ours"
+        } else {
+            "bare hyper"
+        }
+    }
+
+    fn start(response: &[u8], flat: bool) -> Result<Self> {
         let mut file = NamedTempFile::new()?;
         file.write_all(response)?;
         let mut child = Command::new(std::env::current_exe()?)
             .arg("bare")
             .arg(file.path())
+            .args(flat.then_some("--flat"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
         match server::ready(&mut child, "bare") {
             Ok(address) => Ok(Self {
+                flat,
                 child,
                 address,
                 _response: file,

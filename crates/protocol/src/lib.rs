@@ -28,7 +28,7 @@ pub use call::{
     Credential, DatastreamCall, DropsCall, GatewayCall, Json, MatchCall, MatchmakingCall, PollCall,
     PollCreation, PollTopic, PurchaseCall, ReadableConfig, RefundOf, StateCall, StateTopic,
 };
-pub use claims::{Claims, ClaimsError, ascii_json};
+pub use claims::{Claims, ClaimsError, ascii_json, parse_strict};
 pub use codes::{
     CodeNames, CodeRedeemed, CodesDistributed, CodesEligible, CodesMarked, CodesRedeemed,
     PRIZES_MAX,
@@ -42,7 +42,7 @@ pub use match_poll::{MatchPollReport, MatchPollResult};
 pub use path::{SocketPath, SocketPathError, Version};
 pub use poll::{
     FieldError, POLL_COUNTERS, PollConfig, PollConfigChange, PollDefinitionChange, PollHead,
-    PollReport, PollStatus, VoteReport, VoteStatistics,
+    PollReport, PollStatus, VoteNumbers, VoteStatistics,
 };
 pub use rank::{RankAccepted, RankScore, Ranking};
 pub use reply::{ErrorItem, Meta, encode_data, encode_errors, encode_event};

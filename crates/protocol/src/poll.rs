@@ -1,5 +1,8 @@
 //! Polls and votes: what both edges read and tell (`spec 2.6`, `spec 3.6`).
 
+use std::ops::Deref;
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -183,34 +186,54 @@ pub struct VoteStatistics {
     pub specific: Vec<i64>,
 }
 
-/// What `vote` answers (`spec 3.6`): the numbers twice, for older clients look at either.
-#[derive(Clone, Debug, Serialize)]
-pub struct VoteReport<'a> {
-    /// The numbers.
-    #[serde(flatten)]
-    pub numbers: &'a VoteStatistics,
-    /// Always empty; clients look for it.
-    pub decay: Empty,
-    /// The value that the caller voted for last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vote: Option<i64>,
-    /// The numbers again.
-    pub stats: &'a VoteStatistics,
+/// Numbers that many voters are told alike: their text is made once.
+#[derive(Debug)]
+pub struct VoteNumbers {
+    statistics: VoteStatistics,
+    json: OnceLock<String>,
 }
 
-/// `{}`.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Empty {}
+impl VoteNumbers {
+    /// What `vote` answers (`spec 3.6`), as JSON: the numbers twice, for older clients look at
+    /// either, `decay`, always empty, for which clients look, and the value that the caller voted
+    /// for last.
+    ///
+    /// # Errors
+    /// Where a number has no JSON.
+    pub fn report(&self, vote: Option<i64>) -> serde_json::Result<String> {
+        let stats = match self.json.get() {
+            Some(json) => json,
+            None => {
+                let json = serde_json::to_string(&self.statistics)?;
+                self.json.get_or_init(|| json)
+            }
+        };
+        let fields = stats.strip_suffix('}').unwrap_or_default();
+        let vote = vote.map_or_else(String::new, |vote| format!("\"vote\":{vote},"));
+        Ok([fields, ",\"decay\":{},", &vote, "\"stats\":", stats, "}"].concat())
+    }
+}
 
-impl<'a> VoteReport<'a> {
-    /// The report on a poll to somebody who voted, or did not.
-    pub fn new(numbers: &'a VoteStatistics, vote: Option<i64>) -> Self {
+impl From<VoteStatistics> for VoteNumbers {
+    fn from(statistics: VoteStatistics) -> Self {
         Self {
-            numbers,
-            decay: Empty {},
-            vote,
-            stats: numbers,
+            statistics,
+            json: OnceLock::new(),
         }
+    }
+}
+
+impl Deref for VoteNumbers {
+    type Target = VoteStatistics;
+
+    fn deref(&self) -> &VoteStatistics {
+        &self.statistics
+    }
+}
+
+impl PartialEq for VoteNumbers {
+    fn eq(&self, other: &Self) -> bool {
+        self.statistics == other.statistics
     }
 }
 
@@ -304,4 +327,30 @@ pub struct PollConfig {
     pub ends_in: i64,
     /// How far it is.
     pub status: PollStatus,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_report_has_the_numbers_twice_and_the_vote_where_there_is_one() {
+        let numbers = VoteNumbers::from(VoteStatistics {
+            count: 2,
+            sum: -3,
+            mean: -1.5,
+            stddev: 0.5,
+            specific: vec![0, 1],
+        });
+        let report = |vote| serde_json::from_str::<Value>(&numbers.report(vote).unwrap()).unwrap();
+        let stats = json!({"count": 2, "sum": -3, "mean": -1.5, "stddev": 0.5, "specific": [0, 1]});
+        let mut expected = stats.clone();
+        expected["decay"] = json!({});
+        expected["stats"] = stats;
+        assert_eq!(report(None), expected);
+        expected["vote"] = json!(-7);
+        assert_eq!(report(Some(-7)), expected);
+    }
 }

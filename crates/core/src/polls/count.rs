@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crowdlink_protocol::VoteNumbers;
 use crowdlink_store::Commit;
 use indexmap::IndexMap;
 
@@ -116,7 +117,7 @@ impl Polls {
         }
         let mut total = loaded.others.clone();
         total.merge(&draft.own);
-        let numbers = Arc::new(total.statistics());
+        let numbers = Arc::new(VoteNumbers::from(total.statistics()));
         let outcome = |counted: Result<Option<i64>, Error>| {
             let numbers = Arc::clone(&numbers);
             counted.map(|vote| Outcome::Counted(Voted { numbers, vote }))

@@ -1,5 +1,7 @@
 //! What polls tell.
 
+use std::sync::Arc;
+
 use crowdlink_protocol::{ClientId, PollConfig, PollReport, PollStatus, Stage, VoteStatistics};
 use crowdlink_store::{SCAN_PAGE_RECORDS_MAX, Store};
 
@@ -118,7 +120,7 @@ pub async fn votes(
         }
     };
     Ok(Voted {
-        numbers: loaded.total().statistics().into(),
+        numbers: Arc::new(loaded.total().statistics().into()),
         vote,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crowdlink_protocol::VoteStatistics;
+use crowdlink_protocol::VoteNumbers;
 
 use super::Polls;
 use super::manage::Change;
@@ -59,7 +59,7 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Voted {
     /// The numbers of the poll after the commit that the vote was part of.
-    pub numbers: Arc<VoteStatistics>,
+    pub numbers: Arc<VoteNumbers>,
     /// The value that the caller voted for last.
     pub vote: Option<i64>,
 }

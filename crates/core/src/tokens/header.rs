@@ -29,7 +29,9 @@ impl fmt::Debug for Authorization<'_> {
 /// Splits `<client id> <jwt>` or `Bearer <jwt>`: one space, two parts.
 pub fn parse_authorization(header: &str) -> Result<Authorization<'_>, Error> {
     let (first, jwt) = header.split_once(' ').ok_or(Error::HeaderMalformed)?;
-    if first.is_empty() || jwt.is_empty() || jwt.contains(char::is_whitespace) {
+    // By bytes, for tokens are long: white space beyond ASCII is no part of a token either.
+    let is_foreign = |byte: u8| matches!(byte, b'\t'..=b'\r' | b' ') || !byte.is_ascii();
+    if first.is_empty() || jwt.is_empty() || jwt.bytes().any(is_foreign) {
         return Err(Error::HeaderMalformed);
     }
     if first.eq_ignore_ascii_case(BEARER) {

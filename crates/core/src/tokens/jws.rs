@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use crowdlink_protocol::Claims;
+use crowdlink_protocol::{Claims, parse_strict};
 use serde_json::Value;
 
 use crate::error::TokenFault;
@@ -94,10 +94,7 @@ impl<'a> Parts<'a> {
         let header = URL_SAFE_NO_PAD
             .decode(self.header)
             .map_err(|_| TokenFault::Malformed)?;
-        // Read like claims for their strictness: no key twice.
-        Ok(Claims::parse(&header)
-            .map_err(|_| TokenFault::Malformed)?
-            .other)
+        parse_strict(&header).map_err(|_| TokenFault::Malformed)
     }
 }
 

@@ -70,20 +70,21 @@ pub async fn authorize(
 ) -> Result<Arc<Caller>, Error> {
     let header = header.ok_or(Error::HeaderMalformed)?.as_ref();
     // With `Bearer` the token names the extension, and the header is no key of a verdict.
-    if !is_bearer(header)
-        && let Some(found) = core.verdicts.find(core, &(stage, sha256(header)))
-    {
+    let key = (!is_bearer(header)).then(|| (stage, sha256(header)));
+    if let Some(found) = key.as_ref().and_then(|key| core.verdicts.find(core, key)) {
         return found;
     }
     let text = std::str::from_utf8(header)
         .ok()
         .filter(|text| text.is_ascii());
     let authorization = parse_authorization(text.ok_or(Error::HeaderMalformed)?)?;
-    let client_id = match authorization.client_id {
-        Some(client_id) => client_id,
-        None => named_extension(core, authorization.jwt)?,
+    // Whatever has no key says `Bearer`, and names no extension.
+    let Some((client_id, key)) = authorization.client_id.zip(key) else {
+        let client_id = named_extension(core, authorization.jwt)?;
+        return Box::pin(authorize_jwt(core, stage, &client_id, authorization.jwt)).await;
     };
-    Box::pin(authorize_jwt(core, stage, &client_id, authorization.jwt)).await
+    // Boxed, for most calls go without: room for it would be moved and cleared with each.
+    Box::pin(authorize_new(core, &client_id, authorization.jwt, key)).await
 }
 
 /// Verifies a token of a known extension.
@@ -93,18 +94,28 @@ pub async fn authorize_jwt(
     client_id: &ClientId,
     jwt: &str,
 ) -> Result<Arc<Caller>, Error> {
-    let extension = core
-        .extension(stage, client_id)
-        .await?
-        .ok_or(Error::ExtensionUnknown)?;
-    let parts = Parts::split(jwt, core.limits.token_bytes_max).map_err(Error::TokenInvalid)?;
     let header = [client_id.as_str(), " ", jwt].concat();
     let key = (stage, sha256(header.as_bytes()));
     if let Some(found) = core.verdicts.find(core, &key) {
         return found;
     }
-    // Boxed, for most calls go without: room for it would be moved and cleared with each.
-    let verdict = Box::pin(judge(core, &core.registry(), stage, extension, &parts)).await?;
+    Box::pin(authorize_new(core, client_id, jwt, key)).await
+}
+
+/// Verifies a token that no verdict was found of, and remembers what comes out.
+async fn authorize_new(
+    core: &Core,
+    client_id: &ClientId,
+    jwt: &str,
+    key: (Stage, [u8; 32]),
+) -> Result<Arc<Caller>, Error> {
+    let (stage, _) = key;
+    let extension = core
+        .extension(stage, client_id)
+        .await?
+        .ok_or(Error::ExtensionUnknown)?;
+    let parts = Parts::split(jwt, core.limits.token_bytes_max).map_err(Error::TokenInvalid)?;
+    let verdict = judge(core, &core.registry(), stage, extension, &parts).await?;
     core.verdicts.0.insert(key, verdict.clone());
     unless_revoked(core, verdict.caller)
 }

@@ -112,7 +112,12 @@ pub(super) fn write_some(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Resu
     let length: usize = slices.iter().map(|slice| slice.len()).sum();
     let mut written = 0;
     let result = stream.try_io(Interest::WRITABLE, || {
-        written = (&*SockRef::from(stream)).write_vectored(slices)?;
+        let socket = SockRef::from(stream);
+        // The system has less to do for one buffer than for a list of one.
+        written = match slices {
+            [only] => (&*socket).write(only)?,
+            _ => (&*socket).write_vectored(slices)?,
+        };
         if written < length {
             return Err(io::ErrorKind::WouldBlock.into());
         }

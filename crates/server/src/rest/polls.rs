@@ -10,14 +10,14 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use crowdlink_core::polls::{self, LogReader, Voted};
 use crowdlink_core::{Core, Error};
-use crowdlink_protocol::{PollConfigChange, PollDefinitionChange, VoteReport};
+use crowdlink_protocol::{PollConfigChange, PollDefinitionChange};
 use futures::{StreamExt as _, stream};
 use http::Method;
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
 use super::RestEdge;
-use super::answer::{Answer, JSON, done, json};
+use super::answer::{Answer, JSON, done, json, json_response};
 use super::authorized::Authorized;
 use super::body::{Json, text};
 use super::query::{ById, Parameters};
@@ -43,7 +43,10 @@ pub(super) fn direct(edge: &Arc<RestEdge>) -> [DirectCall; 2] {
 }
 
 fn report(voted: &Voted) -> Answer {
-    json(&VoteReport::new(&voted.numbers, voted.vote))
+    match voted.numbers.report(voted.vote) {
+        Ok(report) => Ok(json_response(report)),
+        Err(error) => Err(Error::from(error).into()),
+    }
 }
 
 async fn read(
