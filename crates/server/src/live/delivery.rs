@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
+use parking_lot::MutexGuard;
+
+use super::crier::Part;
 use super::frame::{CloseCode, Frame};
 use super::outbound::{Queue, SlotKey};
 use super::session::{CloseReason, Session};
@@ -20,6 +23,12 @@ pub(super) enum Way {
     Direct,
     /// The connection's task.
     Queue,
+}
+
+impl Way {
+    pub(super) const fn of(is_direct: bool) -> Self {
+        if is_direct { Self::Direct } else { Self::Queue }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +111,7 @@ impl Session {
             written = self.write_now(frame).unwrap_or(0);
             if written == frame.as_bytes().len() {
                 drop(out);
-                if self.io.owes_since_ms() != u64::MAX {
-                    self.waker.wake();
-                }
+                self.written();
                 return true;
             }
         }
@@ -113,13 +120,55 @@ impl Session {
             Some(slot) if written == 0 => queue.push_latest(slot, frame.clone(), now_ms),
             _ => queue.push(frame.clone(), written, now_ms),
         }
-        if queue.cost_bytes() > self.live.limits().queue_bytes_max {
-            drop(out);
+        self.queued(out, was_empty)
+    }
+
+    /// Sends several frames, which are also given as one: written at once where nothing waits.
+    pub(super) fn offer_merged(self: &Arc<Self>, parts: &[Part], joined: &Frame, now_ms: u64) {
+        let mut out = self.out.lock();
+        if !out.is_open() {
+            return;
+        }
+        let was_empty = out.queue.is_none();
+        let mut written = 0;
+        if was_empty && !out.corked {
+            // An error shows again, as above.
+            written = self.write_now(joined).unwrap_or(0);
+            if written == joined.as_bytes().len() {
+                drop(out);
+                return self.written();
+            }
+        }
+        let queue = out.queue.get_or_insert_default();
+        if written > 0 {
+            queue.push(joined.clone(), written, now_ms);
+        } else {
+            for Part { frame, slot } in parts {
+                match slot {
+                    Some(slot) => queue.push_latest(*slot, frame.clone(), now_ms),
+                    None => queue.push(frame.clone(), 0, now_ms),
+                }
+            }
+        }
+        self.queued(out, was_empty);
+    }
+
+    /// All was written. Of a TLS connection something may still be on its way to the socket.
+    fn written(&self) {
+        if self.io.owes_since_ms() != u64::MAX {
+            self.waker.wake();
+        }
+    }
+
+    /// Something waits: the task is woken, or the peer given up. Tells which.
+    fn queued(self: &Arc<Self>, out: MutexGuard<'_, Out>, was_empty: bool) -> bool {
+        let (bytes, corked) = (out.queued_bytes(), out.corked);
+        drop(out);
+        if bytes > self.live.limits().queue_bytes_max {
             self.give_up_slow();
             return false;
         }
-        if was_empty && !out.corked {
-            drop(out);
+        if was_empty && !corked {
             self.waker.wake();
         }
         true

@@ -116,6 +116,7 @@ impl Live {
         reason: &str,
     ) -> usize {
         let mut closed = 0;
+        self.hub.settle();
         for roster in &self.rosters {
             let picked: Vec<_> = {
                 let roster = roster.lock();
@@ -135,6 +136,7 @@ impl Live {
     /// were then cut off (spec 5: drain 10 s).
     pub async fn drain(self: &Arc<Self>, drain_ms: u64) -> usize {
         self.draining.store(true, Ordering::Release);
+        self.hub.settle();
         let mut rest = self.everyone();
         let step_ms = drain_ms / 2 / DRAIN_STEPS;
         let step = rest

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
+use super::crier::{Crier, Part, Receivers};
 use super::delivery::Way;
 use super::frame::{CloseCode, Frame};
 use super::outbound::SlotKey;
@@ -14,7 +15,8 @@ use super::session::Session;
 
 const SHARDS: usize = 64;
 /// Up to this many receivers are written to by the publisher itself. For more, each session's own
-/// task writes: it merges what comes meanwhile, and the publisher goes on.
+/// task writes, which merges what comes meanwhile, and the publisher goes on; or, where there is
+/// one worker, the [`Crier`].
 const DIRECT_RECEIVERS_MAX: usize = 8;
 
 /// Why a subscription is refused.
@@ -40,6 +42,13 @@ struct Seated {
     gone: bool,
 }
 
+impl Topic {
+    /// Who is subscribed; nobody joins or leaves meanwhile.
+    pub(super) fn seated(&self) -> MappedMutexGuard<'_, Roster> {
+        MutexGuard::map(self.seated.lock(), |seated| &mut seated.roster)
+    }
+}
+
 /// The topics one session is subscribed to and its seat in each.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
@@ -53,11 +62,13 @@ pub struct Hub {
     keyed: RandomState,
     shards: Vec<Mutex<HashMap<Arc<str>, Arc<Topic>>>>,
     subscriptions_max: usize,
+    crier: Option<Arc<Crier>>,
 }
 
 impl Hub {
     pub(super) fn new(subscriptions_max: usize) -> Self {
         Self {
+            crier: Crier::for_one_worker(),
             keyed: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             subscriptions_max,
@@ -147,11 +158,12 @@ impl Hub {
         }
         receivers.sort_by_key(Arc::as_ptr);
         receivers.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        let way = if receivers.len() <= DIRECT_RECEIVERS_MAX {
-            Way::Direct
-        } else {
-            Way::Queue
+        let count = receivers.len();
+        let to = self.hand_over(count, Receivers::Listed(receivers), frame, None);
+        let Some(Receivers::Listed(receivers)) = to else {
+            return count;
         };
+        let way = Way::of(receivers.len() <= DIRECT_RECEIVERS_MAX);
         let offered = receivers.iter();
         offered
             .filter(|session| session.offer(frame, None, way, session.now_ms()))
@@ -169,6 +181,7 @@ impl Hub {
         let Some(topic) = self.find(topic) else {
             return 0;
         };
+        self.settle();
         let sessions: Vec<_> = topic.seated.lock().roster.iter().cloned().collect();
         for session in &sessions {
             session.close(code, reason);
@@ -206,13 +219,14 @@ impl Hub {
         let Some(topic) = self.find(topic) else {
             return 0;
         };
+        let count = topic.seated().len();
+        let to = self.hand_over(count, Receivers::Topic(Arc::clone(&topic)), frame, slot);
+        if to.is_none() {
+            return count;
+        }
         // Held until the last one has it: this is what keeps the order of a topic.
         let seated = topic.seated.lock();
-        let way = if seated.roster.len() <= DIRECT_RECEIVERS_MAX {
-            Way::Direct
-        } else {
-            Way::Queue
-        };
+        let way = Way::of(seated.roster.len() <= DIRECT_RECEIVERS_MAX);
         let Some(now_ms) = seated.roster.iter().next().map(|session| session.now_ms()) else {
             return 0;
         };
@@ -220,6 +234,28 @@ impl Hub {
         sessions
             .filter(|session| session.offer(frame, slot, way, now_ms))
             .count()
+    }
+
+    /// Sends what was published and is still on its way to many.
+    pub(super) fn settle(&self) {
+        if let Some(crier) = &self.crier {
+            crier.settle();
+        }
+    }
+
+    /// Leaves a publication to the crier; the receivers come back where that is not for it.
+    fn hand_over(
+        &self,
+        count: usize,
+        to: Receivers,
+        frame: &Frame,
+        slot: Option<SlotKey>,
+    ) -> Option<Receivers> {
+        let Some(crier) = &self.crier else {
+            return Some(to);
+        };
+        let frame = frame.clone();
+        crier.take(count > DIRECT_RECEIVERS_MAX, to, Part { frame, slot })
     }
 
     fn shard(&self, topic: &str) -> Option<&Mutex<HashMap<Arc<str>, Arc<Topic>>>> {

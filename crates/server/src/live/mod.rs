@@ -10,6 +10,7 @@
 //! - [`Hub`] maps topics to sessions.
 
 mod connection;
+mod crier;
 mod deadlines;
 mod decoder;
 mod delivery;

@@ -1,5 +1,6 @@
 //! Sessions in numbered seats: joining and leaving take constant time.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::session::Session;
@@ -44,6 +45,18 @@ impl Roster {
 
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Seats, free ones too.
+    pub(super) fn seats_count(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// Who sits in some seats, as far as there are so many.
+    pub(super) fn seats(&self, range: Range<usize>) -> impl Iterator<Item = &Arc<Session>> {
+        let end = range.end.min(self.seats.len());
+        let seats = self.seats.get(range.start.min(end)..end);
+        seats.unwrap_or_default().iter().flatten()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Session>> {
