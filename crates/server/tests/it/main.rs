@@ -64,6 +64,7 @@ mod match_polls_reach;
 mod matches;
 mod matchmaking;
 mod moving;
+mod openapi;
 mod pairing_in_extension;
 mod pairing_in_game;
 mod parity;

@@ -2,6 +2,7 @@
 
 mod arena;
 mod audience;
+mod documented;
 mod frame_rules;
 mod frame_schema;
 mod game;
@@ -30,6 +31,7 @@ use tokio::task::JoinHandle;
 
 pub use arena::{Arena, MATCH, overall};
 pub use audience::Audience;
+pub use documented::DOCUMENT;
 pub use game::{Game, Incoming, refusal};
 pub use http::{Answer, Http};
 pub use jwt::{claims, payload, sign, sign_with_header};
