@@ -78,6 +78,7 @@ mod poll_events_reach;
 mod poll_parity;
 mod polls_in_games;
 mod postgres;
+mod postgres_start;
 mod purchases;
 mod purchases_told;
 mod pusher;
