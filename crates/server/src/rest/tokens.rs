@@ -14,7 +14,7 @@ use super::RestEdge;
 use super::answer::{Answer, json};
 use super::authorized::Address;
 use super::body::{Json, Raw};
-use super::openapi::schema::{Schema, array, boolean, either, number, object, string};
+use super::openapi::schema::{Schema, any, array, either, number, object, string};
 use super::openapi::{Call, Routes, Who};
 use super::query::Parameters;
 
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Routes {
             ("user_id?", id()),
             ("user_ids?", either([id(), array(id())])),
             ("role?", string()),
-            ("is_unlinked?", boolean()),
+            ("is_unlinked?", any()),
         ]))
         .answers(either([
             object([("token", string())]),

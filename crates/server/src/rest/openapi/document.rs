@@ -25,7 +25,7 @@ const JSON: &str = "application/json";
 
 const TOLD: &str = "JSON in, JSON out. Bodies are read as JSON whatever their content type says; \
     a body that is a JSON string which holds an object or a list counts as that, and none at all \
-    as `{}`. Parameters that a call does not know are ignored; one that comes twice is refused. \
+    as `{}`. A field that is `null` counts as left out. Parameters that a call does not know are ignored; one that comes twice is refused. \
     HEAD and OPTIONS work everywhere, from pages of any origin. A call with a token may be \
     refused for its rate with 429; `Retry-After` tells when to come again.";
 
@@ -143,9 +143,10 @@ fn operation(route: &Route, bounds: &Bounds) -> OperationBuilder {
 }
 
 fn securities(who: Who) -> Vec<SecurityRequirement> {
-    let names: &[&str] = match who {
-        Who::Open => &[],
-        _ => &[EXTENSION_TOKEN, BEARER],
+    let names: &[&str] = if who == Who::Open {
+        &[]
+    } else {
+        &[EXTENSION_TOKEN, BEARER]
     };
     let none: [&str; 0] = [];
     let security = |name: &&str| SecurityRequirement::new(*name, none);

@@ -14,8 +14,10 @@ mod shapes;
 use std::sync::Arc;
 
 use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use crowdlink_core::Limits;
+use crowdlink_core::{Error, Limits};
 use crowdlink_protocol::Stage;
 
 pub(super) use call::Call;
@@ -65,12 +67,8 @@ pub(super) struct Served {
 impl Served {
     fn of(edge: &RestEdge) -> serde_json::Result<Self> {
         let json = Bytes::from(openapi(edge.stage, &edge.bounds)?);
-        let digest = Sha1::digest(&json);
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self {
-            json,
-            tag: format!("\"{hex}\""),
-        })
+        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha1::digest(&json)));
+        Ok(Self { json, tag })
     }
 }
 
@@ -100,12 +98,11 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn read(State(edge): State<Arc<RestEdge>>, asked: Asked) -> Answer {
-    let served = match edge.openapi.get() {
-        Some(served) => served,
-        None => {
-            let made = Served::of(&edge).map_err(crowdlink_core::Error::from)?;
-            edge.openapi.get_or_init(|| made)
-        }
+    let served = if let Some(served) = edge.openapi.get() {
+        served
+    } else {
+        let made = Served::of(&edge).map_err(Error::from)?;
+        edge.openapi.get_or_init(|| made)
     };
     tagged_json(asked, served.json.clone(), &served.tag)
 }

@@ -134,9 +134,10 @@ fn response(errors: &[Error]) -> Response {
 }
 
 fn body(error: &Error) -> ErrorBody {
-    let info = match error {
-        Error::Internal(_) => FAULT_INFO.into(),
-        error => error.info(),
+    let info = if error.is_ours() {
+        FAULT_INFO.into()
+    } else {
+        error.info()
     };
     ErrorBody {
         reason: error.reason().into_owned(),

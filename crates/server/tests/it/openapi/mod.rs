@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use crowdlink_protocol::Stage;
-use http::Method;
+use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{DOCUMENT, Server};
+use crate::harness::program::done;
+use crate::harness::{Answer, DOCUMENT, Server, check_documented};
 
 const PATH: &str = "/v1/openapi.json";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -36,7 +37,7 @@ fn under<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
             fields.values().for_each(|value| under(value, name, found));
         }
         Value::Array(items) => items.iter().for_each(|value| under(value, name, found)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -234,4 +235,113 @@ async fn limits_are_those_of_the_settings() {
             .to_string()
             .contains("The request body is over 5000 bytes")
     );
+}
+
+#[test]
+fn the_command_prints_what_the_server_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = done(folder.path(), &["openapi"]);
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), *DOCUMENT);
+    let words = [
+        "openapi",
+        "--stage",
+        "production",
+        "--limits-rest-body-bytes-max",
+        "4321",
+    ];
+    let production = done(folder.path(), &words);
+    assert!(production.contains("Crowdlink REST (production)"));
+    assert!(production.contains("The request body is over 4321 bytes"));
+    assert!(!production.contains("/rig/"));
+    // It is no reason to make a store.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_answer_that_is_not_as_the_document_says_fails_its_test() {
+    let fails = |name: &str, path: &str, sent: &str, status: u16, body: Value| {
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: body.to_string().into(),
+        };
+        let check = || check_documented(&method(name), path, sent.as_bytes(), &answer);
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_err()
+    };
+    let refusal =
+        |status: u16, reason: &str| json!({ "reason": reason, "info": "", "status": status });
+    let coins = json!({ "balance": 1 });
+    assert!(!fails(
+        "get",
+        "/v1/e/coins?channel_id=1",
+        "",
+        200,
+        coins.clone()
+    ));
+    assert!(fails(
+        "get",
+        "/v1/e/coins",
+        "",
+        200,
+        json!({ "balance": "1" })
+    ));
+    assert!(fails(
+        "get",
+        "/v1/e/coins",
+        "",
+        200,
+        json!({ "balance": 1, "more": 1 })
+    ));
+    assert!(fails("get", "/v1/e/coins", "", 200, json!({})));
+    assert!(fails("get", "/v1/e/coins", "", 201, coins.clone()));
+    assert!(fails("get", "/v1/e/unknown", "", 200, coins.clone()));
+    assert!(fails("put", "/v1/e/coins", "", 200, coins));
+
+    let vote = "/v1/e/vote?id=p";
+    assert!(!fails(
+        "post",
+        vote,
+        "",
+        400,
+        refusal(400, "poll is closed")
+    ));
+    assert!(!fails(
+        "post",
+        vote,
+        "",
+        429,
+        refusal(429, "Too many requests")
+    ));
+    assert!(fails("post", vote, "", 429, refusal(429, "Too often")));
+    assert!(fails(
+        "post",
+        vote,
+        "",
+        404,
+        refusal(404, "There is no such poll")
+    ));
+    assert!(fails(
+        "post",
+        vote,
+        "",
+        400,
+        json!({ "reason": "poll is closed" })
+    ));
+
+    let rank = json!({ "accepted": true });
+    assert!(!fails(
+        "post",
+        "/v1/e/rank",
+        r#"{"key":"k"}"#,
+        200,
+        rank.clone()
+    ));
+    assert!(!fails(
+        "post",
+        "/v1/e/rank",
+        r#""{\"key\":\"k\"}""#,
+        200,
+        rank.clone()
+    ));
+    assert!(fails("post", "/v1/e/rank", r#"{"key":1}"#, 200, rank));
 }
