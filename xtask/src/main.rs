@@ -13,6 +13,7 @@ mod debian;
 mod fuzz;
 mod job;
 mod lint;
+mod openapi;
 mod paths;
 mod setup;
 mod stopwatch;
@@ -50,6 +51,8 @@ enum Task {
     Fuzz(fuzz::FuzzArguments),
     /// Measure the release server, such as `idle`
     Bench(bench::BenchArguments),
+    /// Print what the REST ports take and answer, as an OpenAPI document
+    Openapi(openapi::OpenapiArguments),
     /// Run a cluster on this machine until Ctrl-C: PostgreSQL, NATS and nodes
     Cluster(cluster::ClusterArguments),
 }
@@ -111,6 +114,7 @@ fn run(task: Task) -> Result<bool> {
         }
         Task::Fuzz(arguments) => fuzz::run(&paths, &arguments),
         Task::Bench(arguments) => bench::run(&paths, &arguments),
+        Task::Openapi(arguments) => openapi::run(&paths, &arguments),
         Task::Cluster(arguments) => cluster::run(&paths, &arguments),
     }
 }

@@ -4,12 +4,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use bytes::Bytes;
 use crowdlink_protocol::{ClientId, Stage, check_json_bounds};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::bus;
 use crate::caller::{ALL_CHANNELS, Caller, check_id};
 use crate::core::Core;
 use crate::error::Error;
@@ -197,7 +195,7 @@ pub(crate) fn by_match(
             targets: vec![Target::Broadcast],
             messages: messages.clone(),
         };
-        send(core, &broadcast)
+        core.world.tell(TOPIC, &broadcast)
     })
 }
 
@@ -252,16 +250,7 @@ async fn publish(
         targets: identity::reached(core, caller, targets).await?,
         messages,
     };
-    send(core, &broadcast)
-}
-
-fn send(core: &Core, broadcast: &Broadcast) -> Result<(), Error> {
-    let payload = Bytes::from(serde_json::to_vec(broadcast)?);
-    core.world.bus.publish(bus::Message {
-        topic: TOPIC.to_owned(),
-        payload,
-    });
-    Ok(())
+    core.world.tell(TOPIC, &broadcast)
 }
 
 fn encoded(core: &Core, caller: &Caller, outgoing: Outgoing<'_>) -> Result<Vec<String>, Error> {

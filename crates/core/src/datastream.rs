@@ -2,13 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use crowdlink_protocol::{ClientId, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
-use crate::bus::Message;
 use crate::caller::Caller;
 use crate::core::Core;
 use crate::documents::{Bounds, Document};
@@ -109,11 +107,7 @@ pub async fn send(
         at_ms: core.world.now_ms(),
         node: core.in_flight.node.clone(),
     };
-    core.world.bus.publish(Message {
-        topic: TOPIC.to_owned(),
-        payload: Bytes::from(serde_json::to_vec(&streamed)?),
-    });
-    Ok(())
+    core.world.tell(TOPIC, &streamed)
 }
 
 /// A JSON object within a bound, minified.

@@ -6,7 +6,6 @@ use crowdlink_store::Commit;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::bus::Message;
 use crate::caller::Caller;
 use crate::core::Core;
 use crate::documents::{Bounds, Document};
@@ -157,10 +156,5 @@ pub async fn write(
         value,
         version,
     };
-    let payload = Bytes::from(serde_json::to_vec(&written)?);
-    core.world.bus.publish(Message {
-        topic: TOPIC.to_owned(),
-        payload,
-    });
-    Ok(())
+    core.world.tell(TOPIC, &written)
 }

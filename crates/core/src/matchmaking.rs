@@ -1,12 +1,10 @@
 //! Viewers who want to play along (`spec 2.11`, `spec 3.10`).
 
-use bytes::Bytes;
 use crowdlink_protocol::{ClientId, Stage};
 use crowdlink_store::Commit;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::bus::Message;
 use crate::caller::{Caller, check_id};
 use crate::core::Core;
 use crate::datastream::object;
@@ -90,11 +88,7 @@ pub async fn join(
         channel: channel.to_owned(),
         candidate,
     };
-    core.world.bus.publish(Message {
-        topic: TOPIC.to_owned(),
-        payload: Bytes::from(serde_json::to_vec(&joined)?),
-    });
-    Ok(())
+    core.world.tell(TOPIC, &joined)
 }
 
 /// Leaves the queue of a channel, also where the caller is not in it.

@@ -10,6 +10,12 @@ use crate::caller::Caller;
 use crate::core::Core;
 use crate::error::Error;
 
+/// What a server says that signs no receipts.
+pub const NOT_SIGNED: &str =
+    "Receipts are signed by the sandbox of a development server, or with rig.receipts on";
+/// What is said of an extension that nothing can be signed for.
+pub const NO_SECRET: &str = "The extension has no secret";
+
 /// How long a receipt may be used. The platform's last an hour.
 const RECEIPT_MS: i64 = 3_600_000;
 /// The most bits of one product.
@@ -68,17 +74,14 @@ impl Product {
 /// 404 where this server signs none, and in production; 400 where the product cannot be one.
 pub fn receipt(core: &Core, caller: &Caller, product: &Product) -> Result<Receipt, Error> {
     if caller.stage != Stage::Sandbox || !core.signs_receipts {
-        return Err(Error::NotFound(
-            "Receipts are signed by the sandbox of a development server, or with rig.receipts on"
-                .into(),
-        ));
+        return Err(Error::NotFound(NOT_SIGNED.into()));
     }
     product.check()?;
     let now_ms = core.world.now_ms();
     let mut secrets = caller.extension.secrets.iter();
     let secret = secrets
         .find(|secret| secret.is_current(now_ms))
-        .ok_or_else(|| Error::NotFound("The extension has no secret".into()))?;
+        .ok_or_else(|| Error::NotFound(NO_SECRET.into()))?;
     let transaction_id = core.world.id();
     let time = jiff::Timestamp::from_millisecond(now_ms)
         .map_err(|error| Error::Internal(error.to_string()))?;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use crowdlink_store::{Clock, Commit, Store, StoreError};
+use serde::Serialize;
 
-use crate::bus::Bus;
+use crate::bus::{Bus, Message};
 use crate::error::Error;
 use crate::random::{self, Random};
 
@@ -45,6 +47,17 @@ impl World {
             Err(StoreError::Conflict { .. }) => Ok(None),
             Err(error @ (StoreError::Refused(_) | StoreError::Unavailable(_))) => Err(error.into()),
         }
+    }
+
+    /// Tells every node, this one too. What is written is told after its commit, never before:
+    /// whoever hears of it may read it.
+    pub(crate) fn tell<T: Serialize>(&self, topic: &str, told: &T) -> Result<(), Error> {
+        let payload = Bytes::from(serde_json::to_vec(told)?);
+        self.bus.publish(Message {
+            topic: topic.to_owned(),
+            payload,
+        });
+        Ok(())
     }
 
     /// Lets others go first, a random number of turns, before try number `attempt`; an error when

@@ -57,6 +57,7 @@ fn run(command: Command, settings: Settings) -> anyhow::Result<bool> {
         Command::Restore(args) => commands::restore(&settings, &args),
         Command::Export(args) => commands::export(&settings, &args),
         Command::Import(args) => commands::import(&settings, &args),
+        Command::Openapi(args) => commands::openapi(&settings, &args),
         Command::Settings(how) => commands::print(&if how.markdown {
             settings::markdown()
         } else {

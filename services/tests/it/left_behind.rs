@@ -32,8 +32,9 @@ fn owner(temporary: &Path) -> (Child, Vec<String>) {
     let lines = BufReader::new(owner.stdout.take().unwrap()).lines();
     // All that it prints: a pipe closed before its last line would end it.
     let lines: Vec<String> = lines.take(3).map(Result::unwrap).collect();
-    let addresses = lines[..2]
+    let addresses = lines
         .iter()
+        .take(2)
         .map(|url| {
             let (_, place) = url.split_once("://").unwrap();
             let place = place.rsplit_once('@').map_or(place, |(_, place)| place);

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use crowdlink_protocol::{PollConfigChange, PollStatus};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::{AT_ONCE, MatchPlace};
-use crate::bus::Message;
 use crate::caller::Caller;
 use crate::core::Core;
 use crate::error::Error;
@@ -260,11 +258,7 @@ fn tell(core: &Core, (of, poll_id): (&MatchPlace, &str), (event, version): (Poll
         event,
         version,
     };
-    match serde_json::to_vec(&news) {
-        Ok(payload) => core.world.bus.publish(Message {
-            topic: TOPIC.to_owned(),
-            payload: Bytes::from(payload),
-        }),
-        Err(error) => tracing::error!(%error, "news of a match's poll could not be told"),
+    if let Err(error) = core.world.tell(TOPIC, &news) {
+        tracing::error!(?error, "news of a match's poll could not be told");
     }
 }

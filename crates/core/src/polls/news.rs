@@ -1,12 +1,10 @@
 //! What happens to polls, told to every node after its commit.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Polls;
 use super::head::Head;
 use super::place::PollPlace;
-use crate::bus::Message;
 use crate::matches::MatchPlace;
 
 /// Where the bus carries [`PollNews`].
@@ -68,12 +66,8 @@ impl Polls {
     }
 
     fn tell(&self, news: &PollNews) {
-        match serde_json::to_vec(news) {
-            Ok(payload) => self.world.bus.publish(Message {
-                topic: TOPIC.to_owned(),
-                payload: Bytes::from(payload),
-            }),
-            Err(error) => tracing::error!(%error, "news of a poll could not be told"),
+        if let Err(error) = self.world.tell(TOPIC, news) {
+            tracing::error!(?error, "news of a poll could not be told");
         }
     }
 }

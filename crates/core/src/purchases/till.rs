@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::book::Books;
 use super::operation::{Operation, Outcome, Page};
 use super::transaction::{Purchased, Settled, Transaction};
 use super::{PURCHASED_TOPIC, SETTLED_TOPIC};
-use crate::bus::Message;
 use crate::combine::Apply;
 use crate::draft::Draft;
 use crate::error::Error;
@@ -134,18 +131,11 @@ impl Till {
                 channel: self.books.channel.clone(),
                 transaction,
             };
-            self.publish(PURCHASED_TOPIC, serde_json::to_vec(&purchased)?);
+            self.world.tell(PURCHASED_TOPIC, &purchased)?;
         }
         for muxy_id in settled {
-            self.publish(SETTLED_TOPIC, serde_json::to_vec(&Settled { muxy_id })?);
+            self.world.tell(SETTLED_TOPIC, &Settled { muxy_id })?;
         }
         Ok(())
-    }
-
-    fn publish(&self, topic: &str, payload: Vec<u8>) {
-        self.world.bus.publish(Message {
-            topic: topic.to_owned(),
-            payload: Bytes::from(payload),
-        });
     }
 }

@@ -8,7 +8,6 @@ use crowdlink_store::{Commit, Expect};
 use super::cache::{DocumentCache, Mark, Snapshot};
 use super::change::{Change, IfMatch, apply};
 use super::place::{Changed, Place};
-use crate::bus::Message;
 use crate::combine::{Apply, Combiner};
 use crate::documents::{Bounds, Document};
 use crate::error::Error;
@@ -245,12 +244,7 @@ impl SharedDocuments {
             place: place.clone(),
             version,
         };
-        let payload = Bytes::from(serde_json::to_vec(&changed)?);
-        self.world.bus.publish(Message {
-            topic: CHANGED_TOPIC.to_owned(),
-            payload,
-        });
-        Ok(())
+        self.world.tell(CHANGED_TOPIC, &changed)
     }
 }
 

@@ -47,6 +47,9 @@ pub struct AuthtokenRequest {
     pub address: IpAddr,
 }
 
+/// What production says.
+pub const SANDBOX_ONLY: &str = "There are test tokens in the sandbox only";
+
 /// Mints a token for each user asked for, or one anonymous token.
 pub async fn authtoken(
     core: &Core,
@@ -54,9 +57,7 @@ pub async fn authtoken(
     request: AuthtokenRequest,
 ) -> Result<Vec<String>, Error> {
     if stage != Stage::Sandbox {
-        return Err(Error::NotFound(
-            "There are test tokens in the sandbox only".into(),
-        ));
+        return Err(Error::NotFound(SANDBOX_ONLY.into()));
     }
     if request.user_ids.len() > USERS_MAX {
         return Err(Error::invalid(

@@ -75,8 +75,11 @@ fn role_or(parts: &Parts<'_>, fault: TokenFault) -> Result<Claims, TokenFault> {
     Ok(claims)
 }
 
+/// What is said to other roles.
+pub const EXCHANGE_ROLES: &str = "role must be backend, broadcaster, moderator or viewer";
+
 fn role_refused() -> Error {
-    Error::Forbidden("role must be backend, broadcaster, moderator or viewer".into())
+    Error::Forbidden(EXCHANGE_ROLES.into())
 }
 
 fn required<'a>(text: Option<&'a str>, field: &'static str) -> Result<&'a str, Error> {

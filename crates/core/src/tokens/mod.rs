@@ -13,12 +13,12 @@ mod revocation;
 mod verify;
 
 pub(crate) use authtoken::Askers;
-pub use authtoken::{AuthtokenRequest, authtoken};
+pub use authtoken::{AuthtokenRequest, SANDBOX_ONLY, authtoken};
 pub use diagnosis::{
     Diagnosis, Expectation, ExtensionFacts, Facts, Finding, GrantFacts, Requires, Shown, Signer,
     Span, diagnose,
 };
-pub use exchange::exchange;
+pub use exchange::{EXCHANGE_ROLES, exchange};
 pub(crate) use family::{FAMILIES, FAMILIES_BY_CHANNEL, create_family, note_seen, revoke_family};
 pub use family::{Family, refresh, revoke_family_by_id};
 pub use header::{Authorization, parse_authorization};

@@ -1,6 +1,5 @@
 //! Changes of a contest, one after another: what is told of them is told in their order.
 
-use bytes::Bytes;
 use crowdlink_protocol::{QuestionState, TriviaText};
 use crowdlink_store::{Commit, Expect};
 
@@ -8,7 +7,6 @@ use super::contest::{Index, Indexed};
 use super::place::Place;
 use super::question::Question;
 use super::{TOPIC, Trivia, TriviaChanged, no_question, tally};
-use crate::bus::Message;
 use crate::combine::Apply;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -291,12 +289,7 @@ impl Editor {
 
     fn tell(&self, question: &Question, version: u64) -> Result<(), Error> {
         let changed = TriviaChanged::of(&self.place, question, version);
-        let payload = Bytes::from(serde_json::to_vec(&changed)?);
-        self.world.bus.publish(Message {
-            topic: TOPIC.to_owned(),
-            payload,
-        });
-        Ok(())
+        self.world.tell(TOPIC, &changed)
     }
 }
 

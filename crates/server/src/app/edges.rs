@@ -17,7 +17,7 @@ use crate::gamelink::{self, GameEdge};
 use crate::listen::{Bound, Edge, EdgeName};
 use crate::live::{Live, Quota};
 use crate::ops::{self, Metrics};
-use crate::rest::{self, RestEdge};
+use crate::rest::{self, Bounds, RestEdge};
 use crate::tls::{HandshakeLimits, Handshakes};
 use crate::viewer::{self, ViewerEdge};
 
@@ -59,13 +59,9 @@ pub(super) fn of(app: &App, bound: Vec<Bound>) -> Vec<Edge> {
         }))
     };
     let rest = |stage, access: &Access| {
-        let edge = Arc::new(RestEdge {
-            core: Arc::clone(&app.core),
-            stage,
-            address: ClientAddress::new(&settings.proxy),
-            body_bytes_max: settings.limits.rest_body_bytes_max,
-            codes_body_bytes_max: settings.limits.codes_body_bytes_max,
-        });
+        let address = ClientAddress::new(&settings.proxy);
+        let bounds = Bounds::of(settings);
+        let edge = Arc::new(RestEdge::new(Arc::clone(&app.core), stage, address, bounds));
         let direct = rest::direct(&edge, access);
         // The REST port accepts the paths of games too (spec 2.1).
         let others = viewers(stage).merge(games(stage));

@@ -5,6 +5,7 @@ mod demo;
 mod edges;
 mod ended;
 mod store;
+mod waiting;
 
 use std::io;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 pub use configured::{core_options, live_limits};
 pub use demo::{DEMO_CLIENT_ID, Demo};
 pub use store::{Opened, STORE_FILE, bulk, open_embedded, open_store, open_to_read};
+pub use waiting::{Waiting, await_store};
 
 use crate::events::{Pump, ViewerMetrics, Viewers, WayOut};
 use crate::listen::{self, Bound, ConnectionLimits};
@@ -43,6 +45,8 @@ pub struct Foundation {
     pub bus: Arc<dyn Bus>,
     /// The number of this node among those of a cluster.
     pub node: u32,
+    /// Its end.
+    pub shutdown: Shutdown,
 }
 
 /// The system's randomness.
@@ -119,7 +123,7 @@ impl App {
         );
         let rhythm = configured::poll_rhythm(&settings);
         let pump = Pump::new(Arc::clone(&core), Arc::clone(&live), viewers, rhythm);
-        let shutdown = Shutdown::new();
+        let shutdown = foundation.shutdown;
         let ping_ms_max = settings.timeouts.store_ping_ms_max;
         let watched = Watched {
             store: Arc::clone(&store),

@@ -76,6 +76,17 @@ pub enum Command {
     Import(ImportArgs),
     /// Print every setting with its default and meaning.
     Settings(ReferenceArgs),
+    /// Print what the REST ports take and answer, as an OpenAPI document, with the limits of the
+    /// settings.
+    Openapi(OpenapiArgs),
+}
+
+/// Which document to print.
+#[derive(Debug, Args)]
+pub struct OpenapiArgs {
+    /// The stage it is about.
+    #[arg(long, default_value = "sandbox")]
+    pub stage: Stage,
 }
 
 /// How a server starts.

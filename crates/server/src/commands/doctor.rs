@@ -2,7 +2,6 @@
 
 mod curl;
 mod render;
-mod routes;
 
 use std::io::{self, Read as _};
 use std::sync::Arc;

@@ -6,6 +6,7 @@ mod export;
 mod extension;
 mod import;
 mod offline;
+mod openapi;
 mod progress;
 mod serve;
 mod token;
@@ -15,6 +16,7 @@ pub use doctor::doctor;
 pub use export::export;
 pub use extension::extension;
 pub use import::import;
+pub use openapi::openapi;
 pub use serve::serve;
 pub use token::token;
 

@@ -8,12 +8,12 @@ use crowdlink_store::{Clock, SystemClock};
 use tokio::task::JoinHandle;
 
 use super::print;
-use crate::app::{App, Demo, Foundation, Opened, open_store, system_random};
+use crate::app::{App, Demo, Foundation, Opened, await_store, system_random};
 use crate::bus;
 use crate::cli::StartArgs;
 use crate::listen::ready_line;
 use crate::settings::Settings;
-use crate::shutdown::Outcome;
+use crate::shutdown::{Outcome, Shutdown};
 use crate::takeover::{self, Door};
 
 /// Runs the server until it is told to end.
@@ -28,7 +28,12 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (bound, handover) = takeover::bind_or_take(&settings, start.takeover, &*clock).await?;
     let random = system_random()?;
-    let store = open_store(&settings, &clock, &*random).await?;
+    let shutdown = Shutdown::new();
+    let signals = tokio::spawn(shutdown.clone().on_signals());
+    let Some(store) = await_store(&settings, &clock, &*random, &shutdown).await? else {
+        tracing::info!("ended before the store was there");
+        return Ok(());
+    };
     let node = Membership::begin(&store, &clock, &*random).await?;
     let bus = bus::open(&settings.bus, &clock, &random)?;
     let foundation = Foundation {
@@ -37,6 +42,7 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
         random,
         bus: bus.within(),
         node: node.number(),
+        shutdown,
     };
     let data = settings.store.data.clone();
     let app = App::new(settings, foundation, dev).await?;
@@ -49,7 +55,6 @@ async fn run(settings: Settings, start: &StartArgs, dev: bool) -> anyhow::Result
         hello = Demo::first_steps(&bound, app.tls.as_deref());
     }
     let line = format!("{}\n", ready_line(&bound, app.tls.as_deref())?);
-    let signals = tokio::spawn(app.shutdown.clone().on_signals());
     let handing = match door {
         Ok(door) => Some(tokio::spawn(
             door.serve(app.shutdown.clone(), Arc::clone(&clock)),

@@ -21,7 +21,7 @@ impl FromRequest<Arc<RestEdge>> for Raw {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, edge: &Arc<RestEdge>) -> Result<Self, Self::Rejection> {
-        let bytes_max = edge.body_bytes_max;
+        let bytes_max = edge.bounds.body_bytes_max;
         refuse_announced(request.body(), bytes_max)?;
         match Limited::new(request.into_body(), bytes_max).collect().await {
             Ok(body) => Ok(Self(body.to_bytes())),

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::{MethodRouter, get};
 use crowdlink_core::broadcast::{self, Outgoing, Target};
 use crowdlink_core::{Caller, Error};
 use serde::Deserialize;
@@ -15,6 +13,8 @@ use super::answer::{Answer, done};
 use super::authorized::Authorized;
 use super::document::Text;
 use super::named::Named;
+use super::openapi::schema::shape;
+use super::openapi::{Bounds, Call, Routes, Who};
 use super::query::Parameters;
 
 /// What the four calls differ in.
@@ -28,22 +28,49 @@ enum To {
 }
 
 /// The routes of the four calls. They are also asked with GET and a body.
-pub(super) fn routes() -> Router<Arc<RestEdge>> {
-    Router::new()
-        .route("/v1/e/broadcast", call(To::Channel))
-        .route("/v1/e/extension_broadcast", call(To::Extension))
-        .route("/v1/e/broadcast_extension", call(To::Extension))
-        .route("/v1/e/whisper_self", call(To::Caller))
-        .route("/v1/e/pusher_broadcast", call(To::Scoped))
+pub(super) fn routes(bounds: &Bounds) -> Routes {
+    let calls = [
+        ("/v1/e/broadcast", To::Channel),
+        ("/v1/e/extension_broadcast", To::Extension),
+        ("/v1/e/broadcast_extension", To::Extension),
+        ("/v1/e/whisper_self", To::Caller),
+        ("/v1/e/pusher_broadcast", To::Scoped),
+    ];
+    let bytes_max = bounds.limits.broadcast_bytes_max;
+    let add = |routes, (path, to)| route(routes, path, to, bytes_max);
+    calls.into_iter().fold(Routes::of("broadcast"), add)
 }
 
-fn call(to: To) -> MethodRouter<Arc<RestEdge>> {
+fn route(routes: Routes, path: &'static str, to: To, bytes_max: usize) -> Routes {
+    let (who, summary) = match to {
+        To::Channel => (
+            Who::BroadcasterOrTrusted,
+            "Send an event to a channel's viewers",
+        ),
+        To::Extension => (
+            Who::TrustedOrOwner,
+            "Send an event to all viewers of the extension",
+        ),
+        To::Caller => (Who::Anyone, "Send an event to the caller alone"),
+        To::Scoped => (
+            Who::BroadcasterOrTrusted,
+            "Send an event whose name has its scope already to a channel's viewers",
+        ),
+    };
+    let call = || {
+        let call = Call::of(who, summary)
+            .told("`user_id` names the channel; `target` is `broadcast` or `whisper-<id>`.");
+        let call = call.channel().takes(shape("Broadcast"));
+        call.json_bytes_max(bytes_max)
+    };
     let handler =
         move |State(edge): State<Arc<RestEdge>>,
               Authorized(caller): Authorized,
               Parameters(query): Parameters<Query>,
               Text(body): Text| async move { send(to, &edge, &caller, &query, &body).await };
-    get(handler).post(handler)
+    routes
+        .get(path, handler, call())
+        .post(path, handler, call())
 }
 
 #[derive(Deserialize)]

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::routing::{get, post, put};
-use crowdlink_core::Error;
 use crowdlink_core::codes::{self, Marks, Upload, Winners};
+use crowdlink_core::{Error, Refusal};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,6 +13,8 @@ use super::RestEdge;
 use super::answer::{Answer, done, json};
 use super::authorized::Authorized;
 use super::body::{Json, list, read_large, text};
+use super::openapi::schema::{Schema, array, integer, object, string, within};
+use super::openapi::{Bounds, Call, Routes, Who};
 use super::query::Parameters;
 
 /// Times below it are in seconds.
@@ -23,21 +23,90 @@ const SECONDS_BELOW: i64 = 100_000_000_000;
 type Edge = State<Arc<RestEdge>>;
 
 /// The routes.
-pub(super) fn routes() -> Router<Arc<RestEdge>> {
-    Router::new()
-        .route("/v1/e/codes", put(upload).get(names).delete(remove))
-        .route("/v1/e/codes/mark_from_list", post(mark_from_list))
-        .route("/v1/e/codes/mark_from_poll", post(mark_from_poll))
-        .route("/v1/e/codes/eligible", get(eligible))
-        .route("/v1/e/codes/eligibility", get(eligible))
-        .route("/v1/e/codes/redeemed", get(redeemed))
-        .route("/v1/e/codes/redeem", post(redeem))
+pub(super) fn routes(bounds: &Bounds) -> Routes {
+    const SETS: &str = "/v1/e/codes";
+    let upload_body = object([
+        ("codes", array(array(string()))),
+        ("names", array(string())),
+        ("indices?", array(prize())),
+    ]);
+    let uploads = Call::of(Who::Trusted, "Add codes to sets")
+        .told("At most 10 sets; the same name again extends its set. All or none.")
+        .takes(upload_body)
+        .request_bytes_max(bounds.codes_body_bytes_max);
+    let reads = Call::of(Who::Trusted, "The names of the sets")
+        .answers(object([("names", array(string()))]));
+    let removes = Call::of(Who::Trusted, "Remove all sets")
+        .answers(object([("distributed", array(integer()))]));
+    let routes = Routes::of("codes")
+        .put(SETS, upload, uploads)
+        .get(SETS, names, reads)
+        .delete(SETS, remove, removes);
+    routes.merge(mark_routes()).merge(viewer_routes())
+}
+
+/// An index of a prize.
+fn prize() -> Schema {
+    within(0, 9)
+}
+
+fn mark_routes() -> Routes {
+    let marked = || object([("marked", integer())]);
+    let from_list = Call::of(Who::Trusted, "Let users redeem codes")
+        .takes(object([
+            ("prizes", array(prize())),
+            ("prize_limits", array(integer())),
+            ("users", array(string())),
+        ]))
+        .answers(marked());
+    let from_poll = Call::of(Who::Trusted, "Let those redeem codes who voted right")
+        .channel()
+        .takes(object([
+            ("poll_id", string()),
+            ("correct", integer()),
+            ("prizes", array(prize())),
+            ("prize_limits", array(integer())),
+            ("cutoff_timestamp?", integer()),
+        ]))
+        .answers(marked());
+    Routes::of("codes")
+        .post("/v1/e/codes/mark_from_list", mark_from_list, from_list)
+        .post("/v1/e/codes/mark_from_poll", mark_from_poll, from_poll)
+}
+
+fn viewer_routes() -> Routes {
+    let shared = || [Refusal::UserIdNotShared.into()];
+    let mut routes = Routes::of("codes");
+    for path in ["/v1/e/codes/eligible", "/v1/e/codes/eligibility"] {
+        let call = Call::of(
+            Who::Anyone,
+            "How many codes of each prize the caller may redeem",
+        )
+        .answers(object([("eligible", array(integer()))]))
+        .refuses(shared());
+        routes = routes.get(path, eligible, call);
+    }
+    let reads = Call::of(Who::Anyone, "The caller's codes of each prize")
+        .answers(object([("redeemed", array(array(string())))]))
+        .refuses(shared());
+    let redeems = Call::of(Who::Anyone, "Redeem a code of a prize")
+        .told("`prize` and `all_prizes` mean the same; one must be there.")
+        .takes(object([("prize?", prize()), ("all_prizes?", prize())]))
+        .answers(object([
+            ("code", string()),
+            ("all_prizes", array(string())),
+        ]))
+        .refuses(shared())
+        .refuses([Refusal::NotEligible.into(), Refusal::NoCodesLeft.into()]);
+    routes
+        .get("/v1/e/codes/redeemed", redeemed, reads)
+        .post("/v1/e/codes/redeem", redeem, redeems)
 }
 
 async fn upload(State(edge): Edge, Authorized(caller): Authorized, body: Body) -> Answer {
     // Before the body, which only those who may send it may make us read.
     let permit = codes::begin_upload(&edge.core, &caller)?;
-    let body = read_large(body, edge.codes_body_bytes_max).await?;
+    let body = read_large(body, edge.bounds.codes_body_bytes_max).await?;
     let parsed = tokio::task::spawn_blocking(move || Upload::parse(&body)).await;
     let parsed = parsed.map_err(|error| Error::Internal(error.to_string()))??;
     codes::upload(&edge.core, &caller, &permit, &parsed).await?;

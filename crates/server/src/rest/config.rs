@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::{MethodRouter, get};
 use crowdlink_core::Parents;
 use crowdlink_core::config::{self, ConfigId, ConfigOf};
 use http::Method;
@@ -15,6 +13,8 @@ use super::answer::{Answer, done};
 use super::authorized::Authorized;
 use super::document::{Asked, Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
+use super::openapi::schema::{either, map, object, shape};
+use super::openapi::{Bounds, Call, Routes, Who};
 use super::query::Parameters;
 use super::state::Channel;
 use crate::direct::DirectCall;
@@ -22,14 +22,35 @@ use crate::direct::DirectCall;
 type Edge = State<Arc<RestEdge>>;
 
 /// The routes, with their aliases.
-pub(super) fn routes() -> Router<Arc<RestEdge>> {
-    Router::new()
-        .route("/v1/e/config", get(all))
-        .route("/v1/e/all_config", get(all))
-        .route("/v1/e/config/channel", channel())
-        .route("/v1/e/channel_config", channel())
-        .route("/v1/e/config/extension", extension())
-        .route("/v1/e/extension_config", extension())
+pub(super) fn routes(bounds: &Bounds) -> Routes {
+    let bytes_max = bounds.limits.config_bytes_max;
+    let mut routes = Routes::of("config");
+    for path in ["/v1/e/config", "/v1/e/all_config"] {
+        let both = object([
+            ("extension", shape("Document")),
+            ("channel", shape("Document")),
+        ]);
+        let call = Call::of(
+            Who::Anyone,
+            "The channel's and the extension's configuration",
+        )
+        .channel()
+        .answers(both)
+        .tagged();
+        routes = routes.get(path, all, call);
+    }
+    for path in ["/v1/e/config/channel", "/v1/e/channel_config"] {
+        routes = channel(routes, path, bytes_max);
+    }
+    for path in ["/v1/e/config/extension", "/v1/e/extension_config"] {
+        routes = extension(routes, path, bytes_max);
+    }
+    routes
+}
+
+fn reads(summary: &'static str) -> Call {
+    let call = Call::of(Who::Anyone, summary).channel();
+    call.answers(shape("Document")).tagged()
 }
 
 /// Reads of configuration, past the router.
@@ -50,36 +71,74 @@ pub(super) fn direct(edge: &Arc<RestEdge>) -> Vec<DirectCall> {
     ]
 }
 
-fn channel() -> MethodRouter<Arc<RestEdge>> {
-    get(
-        |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
-            read(ConfigId::Channel, edge, who, query, asked)
-        },
-    )
-    .post(
-        |edge: Edge, who: Authorized, query: Parameters<Channel>, wanted: Wanted, body: Text| {
-            replace(ConfigId::Channel, edge, who, query, wanted, body)
-        },
-    )
-    .patch(patch_channel)
+fn channel(routes: Routes, path: &'static str, bytes_max: usize) -> Routes {
+    let writes = |summary| {
+        let call = Call::of(Who::BroadcasterOrTrusted, summary).channel();
+        call.conditional()
+    };
+    let replaces = writes("Replace the channel's configuration")
+        .takes(shape("Document"))
+        .json_bytes_max(bytes_max);
+    let patches = writes("Patch the channel's configuration")
+        .told(
+            "From admin and backend without a channel, an object whose keys are all channel ids \
+             holds a patch for each channel, at most 1,000, all or none.",
+        )
+        .takes(either([shape("Patch"), map(shape("Patch"))]))
+        .json_bytes_max(bytes_max);
+    routes
+        .get(
+            path,
+            |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+                read(ConfigId::Channel, edge, who, query, asked)
+            },
+            reads("The channel's configuration"),
+        )
+        .post(
+            path,
+            |edge: Edge,
+             who: Authorized,
+             query: Parameters<Channel>,
+             wanted: Wanted,
+             body: Text| { replace(ConfigId::Channel, edge, who, query, wanted, body) },
+            replaces,
+        )
+        .patch(path, patch_channel, patches)
 }
 
-fn extension() -> MethodRouter<Arc<RestEdge>> {
-    get(
-        |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
-            read(ConfigId::Extension, edge, who, query, asked)
-        },
-    )
-    .post(
-        |edge: Edge, who: Authorized, query: Parameters<Channel>, wanted: Wanted, body: Text| {
-            replace(ConfigId::Extension, edge, who, query, wanted, body)
-        },
-    )
-    .patch(
-        |edge: Edge, who: Authorized, query: Parameters<Channel>, wanted: Wanted, body: Text| {
-            patch(ConfigId::Extension, edge, who, query, wanted, body)
-        },
-    )
+fn extension(routes: Routes, path: &'static str, bytes_max: usize) -> Routes {
+    let writes = |summary, body| {
+        let call = Call::of(Who::TrustedOrOwner, summary).takes(shape(body));
+        call.json_bytes_max(bytes_max).conditional()
+    };
+    routes
+        .get(
+            path,
+            |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+                read(ConfigId::Extension, edge, who, query, asked)
+            },
+            reads("The extension's configuration"),
+        )
+        .post(
+            path,
+            |edge: Edge,
+             who: Authorized,
+             query: Parameters<Channel>,
+             wanted: Wanted,
+             body: Text| {
+                replace(ConfigId::Extension, edge, who, query, wanted, body)
+            },
+            writes("Replace the extension's configuration", "Document"),
+        )
+        .patch(
+            path,
+            |edge: Edge,
+             who: Authorized,
+             query: Parameters<Channel>,
+             wanted: Wanted,
+             body: Text| { patch(ConfigId::Extension, edge, who, query, wanted, body) },
+            writes("Patch the extension's configuration", "Patch"),
+        )
 }
 
 async fn read(

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
 use crowdlink_core::drops::Entitlement;
 use crowdlink_core::purchases::Order;
-use crowdlink_core::{Error, datastream, drops, gateway, matchmaking, purchases};
+use crowdlink_core::{Error, Refusal, datastream, drops, gateway, matchmaking, purchases};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
@@ -19,21 +17,75 @@ use super::answer::{Answer, JSON, done, json};
 use super::authorized::Authorized;
 use super::body::{Json, text};
 use super::document::Text;
+use super::openapi::schema::{any_object, array, integer, object, shape, string};
+use super::openapi::{Bounds, Call, Routes, Who};
 use super::query::Parameters;
 use super::state::Channel;
 
 type Edge = State<Arc<RestEdge>>;
 
 /// Datastream, matchmaking, gateway, drops, purchases and coins.
-pub(super) fn routes() -> Router<Arc<RestEdge>> {
-    Router::new()
-        .route("/v1/e/datastream", post(stream))
-        .route("/v1/e/matchmaking", post(join).delete(leave))
-        .route("/v1/e/gateway", get(read_gateway))
-        .route("/v1/e/drops", post(upsert_drops))
-        .route("/v1/e/bits/transactions", post(credit))
-        .route("/v1/e/coins", get(balance))
-        .route("/v1/e/coins/purchase", post(buy))
+pub(super) fn routes(bounds: &Bounds) -> Routes {
+    const MATCHMAKING: &str = "/v1/e/matchmaking";
+    let streams = Call::of(Who::Anyone, "Send an object to the channel's game")
+        .channel()
+        .takes(any_object())
+        .json_bytes_max(bounds.limits.datastream_bytes_max);
+    let joins = Call::of(Who::Anyone, "Join the channel's matchmaking")
+        .channel()
+        .takes(any_object())
+        .json_bytes_max(bounds.limits.matchmaking_bytes_max);
+    let leaves = Call::of(Who::Anyone, "Leave the channel's matchmaking").channel();
+    let reads = Call::of(Who::Anyone, "What the channel's game offers")
+        .channel()
+        .answers(shape("Gateway"));
+    let drops = Call::of(Who::Trusted, "Write entitlements, all or none")
+        .channel()
+        .takes(array(shape("Entitlement")));
+    let games = Routes::of("games")
+        .post("/v1/e/datastream", stream, streams)
+        .post(MATCHMAKING, join, joins)
+        .delete(MATCHMAKING, leave, leaves)
+        .get("/v1/e/gateway", read_gateway, reads)
+        .post("/v1/e/drops", upsert_drops, drops);
+    games.merge(coin_routes())
+}
+
+fn coin_routes() -> Routes {
+    let credits = Call::of(Who::Anyone, "Turn a bits receipt into coins")
+        .told("A transaction counts once, ever; a repeat answers 201 and does nothing.")
+        .channel()
+        .takes(object([
+            ("transactionReceipt", string()),
+            ("displayName?", string()),
+        ]))
+        .creates()
+        .refuses([Error::Forbidden("the receipt is of another user".into())]);
+    let reads = Call::of(Who::Anyone, "The caller's coins in the channel")
+        .channel()
+        .answers(object([("balance", integer())]));
+    let buys = Call::of(Who::Anyone, "Buy a SKU or an action")
+        .channel()
+        .takes(object([
+            ("sku", string()),
+            ("price", integer()),
+            ("additional?", any_object()),
+        ]))
+        .answers(object([
+            ("transaction_id", string()),
+            ("balance", integer()),
+        ]))
+        .misses("There is no such SKU")
+        .refuses([
+            Refusal::NotEnoughCoins.into(),
+            Refusal::PriceChanged.into(),
+            Refusal::SoldOut.into(),
+            Refusal::NotAvailable.into(),
+        ]);
+    Routes::of("coins")
+        .post("/v1/e/bits/transactions", credit, credits)
+        .get("/v1/e/coins", balance, reads)
+        .post("/v1/e/coins/purchase", buy, buys)
 }
 
 async fn stream(

@@ -8,7 +8,37 @@ use serde::Deserialize;
 use super::RestEdge;
 use super::answer::{Answer, json};
 use super::authorized::{Address, Authorized};
+use super::openapi::schema::{array, boolean, integer, object, string};
+use super::openapi::{Call, Routes, Who};
 use super::query::Parameters;
+
+/// Who calls, and who shares identity.
+pub(super) fn routes() -> Routes {
+    let info = object([
+        ("ip_address", string()),
+        ("registered", boolean()),
+        ("visualization_id", string()),
+        ("user_id?", string()),
+        ("opaque_user_id?", string()),
+        ("channel_id?", string()),
+        ("role", string()),
+        ("app_id", string()),
+        ("stage", string()),
+        ("expires_at", integer()),
+        ("server_time", integer()),
+    ]);
+    let infos = Call::of(Who::Anyone, "Who the caller is, and what time it is here").answers(info);
+    let user = object([("twitch_id", string())]);
+    let ids = Call::of(
+        Who::Trusted,
+        "The users who share identity, at most 1,000 a page",
+    )
+    .query("cursor", string(), "`next` of the page before.")
+    .answers(object([("next", string()), ("results", array(user))]));
+    Routes::of("identity")
+        .get("/v1/e/user_info", user_info, infos)
+        .get("/v1/e/user_ids", user_ids, ids)
+}
 
 pub(super) async fn user_info(
     State(edge): State<Arc<RestEdge>>,
@@ -22,11 +52,11 @@ pub(super) async fn user_info(
 }
 
 #[derive(Deserialize)]
-pub(super) struct Page {
+struct Page {
     cursor: Option<String>,
 }
 
-pub(super) async fn user_ids(
+async fn user_ids(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
     Parameters(page): Parameters<Page>,

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use axum::routing::get;
 use crowdlink_core::json_store;
 use http::header::CONTENT_TYPE;
 
@@ -13,11 +11,26 @@ use super::RestEdge;
 use super::answer::{Answer, JSON, done};
 use super::authorized::Authorized;
 use super::document::Text;
+use super::openapi::schema::any_object;
+use super::openapi::{Bounds, Call, Routes, Who};
 use super::query::{ById, Parameters};
 
 /// The one route.
-pub(super) fn routes() -> Router<Arc<RestEdge>> {
-    Router::new().route("/v1/e/json_store", get(read).post(write))
+pub(super) fn routes(bounds: &Bounds) -> Routes {
+    const PATH: &str = "/v1/e/json_store";
+    let reads = Call::of(Who::Anyone, "The value under an id")
+        .by_id()
+        .channel()
+        .answers(any_object())
+        .misses("There is no value under this id");
+    let writes = Call::of(Who::BroadcasterOrTrusted, "Put a value under an id")
+        .told("An id that starts with `global` is the extension's, and its owner's to write.")
+        .by_id()
+        .channel()
+        .takes(any_object())
+        .json_bytes_max(bounds.limits.json_store_bytes_max);
+    let routes = Routes::of("json_store");
+    routes.get(PATH, read, reads).post(PATH, write, writes)
 }
 
 async fn read(

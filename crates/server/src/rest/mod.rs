@@ -11,10 +11,10 @@ mod cors;
 mod document;
 mod etag;
 mod games;
-// For the state routes, which come with their feature.
 mod identity;
 mod json_store;
 mod named;
+pub(crate) mod openapi;
 mod pairing;
 mod polls;
 mod query;
@@ -24,20 +24,22 @@ mod state;
 mod tokens;
 mod trivia;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{delete, get, post};
 use crowdlink_core::Core;
 use crowdlink_protocol::Stage;
 use http::Method;
 
 pub(crate) use answer::error_response;
+pub(crate) use openapi::who;
+pub use openapi::{Bounds, openapi};
 
 use crate::access::Access;
 use crate::client_address::ClientAddress;
 use crate::direct::{Direct, DirectCall};
+use openapi::{Routes, Served};
 
 /// What every handler of a stage's REST edge knows.
 #[derive(Debug)]
@@ -48,47 +50,48 @@ pub struct RestEdge {
     pub stage: Stage,
     /// How to find a caller's address.
     pub address: ClientAddress,
-    /// Largest body (`spec 5`).
-    pub body_bytes_max: usize,
-    /// Largest upload of codes.
-    pub codes_body_bytes_max: usize,
+    /// Its limits (`spec 5`).
+    pub bounds: Bounds,
+    /// The document about it, once somebody asked.
+    openapi: OnceLock<Served>,
 }
 
-/// The routes of a stage. What it does not know falls through to `others`.
-pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
-    let routes = Router::new()
-        .route("/v1/e/authtoken", post(tokens::authtoken))
-        .route("/v1/e/token", post(tokens::exchange))
-        .route(
-            "/v1/e/pin",
-            post(pairing::create_game_pin).delete(pairing::revoke_game_pins),
-        )
-        .route("/v1/e/unauthed/pin", post(pairing::create_game_pin))
-        .route("/v1/e/unauthed/validate_pin", post(pairing::check))
-        .route("/v1/e/validate_pin", post(pairing::validate_pin))
-        .route("/v1/e/pin_token_exists", get(pairing::pin_token_exists))
-        .route("/v1/e/gamelink/pin", post(pairing::create_pin))
-        .route(
-            "/v1/e/gamelink/token",
-            post(pairing::create_pin).delete(pairing::revoke_all),
-        )
-        .route("/v1/e/gamelink/grants", get(pairing::grants))
-        .route("/v1/e/gamelink/grants", delete(pairing::revoke_one))
-        .route("/v1/e/user_info", get(identity::user_info))
-        .route("/v1/e/user_ids", get(identity::user_ids))
-        .merge(state::routes())
-        .merge(config::routes())
-        .merge(json_store::routes())
-        .merge(broadcast::routes())
+impl RestEdge {
+    /// The edge of a stage.
+    pub fn new(core: Arc<Core>, stage: Stage, address: ClientAddress, bounds: Bounds) -> Self {
+        Self {
+            core,
+            stage,
+            address,
+            bounds,
+            openapi: OnceLock::new(),
+        }
+    }
+}
+
+/// The routes of a stage, and what its document says of them.
+fn routes(stage: Stage, bounds: &Bounds) -> Routes {
+    tokens::routes()
+        .merge(identity::routes())
+        .merge(pairing::routes())
+        .merge(state::routes(bounds))
+        .merge(config::routes(bounds))
+        .merge(json_store::routes(bounds))
+        .merge(broadcast::routes(bounds))
         .merge(polls::routes())
-        .merge(accumulate::routes())
-        .merge(rank::routes())
-        .merge(codes::routes())
+        .merge(accumulate::routes(bounds))
+        .merge(rank::routes(bounds))
+        .merge(codes::routes(bounds))
         .merge(trivia::routes())
-        .merge(rig::routes(edge.stage))
-        .merge(games::routes())
-        .with_state(edge)
-        .merge(others);
+        .merge(rig::routes(stage))
+        .merge(games::routes(bounds))
+        .merge(openapi::routes())
+}
+
+/// The router of a stage. What it does not know falls through to `others`.
+pub fn router(edge: Arc<RestEdge>, others: Router) -> Router {
+    let routes = routes(edge.stage, &edge.bounds).into_router();
+    let routes = routes.with_state(edge).merge(others);
     routes.layer(middleware::from_fn(answer::around))
 }
 

@@ -12,13 +12,85 @@ use super::RestEdge;
 use super::answer::{Answer, done, json};
 use super::authorized::{Address, Authorized};
 use super::body::{Json, text};
+use super::openapi::schema::{array, boolean, integer, object, string};
+use super::openapi::{Call, Routes, Who};
 use super::query::Parameters;
 
+/// Pairing in both directions.
+pub(super) fn routes() -> Routes {
+    in_extension_routes().merge(in_game_routes())
+}
+
+/// Direction A: the PIN is typed into the game.
+fn in_extension_routes() -> Routes {
+    const TOKEN: &str = "/v1/e/gamelink/token";
+    const GRANTS: &str = "/v1/e/gamelink/grants";
+    let mut routes = Routes::of("pairing");
+    for path in ["/v1/e/gamelink/pin", TOKEN] {
+        let call = Call::of(Who::Broadcaster, "A PIN to type into the game")
+            .told("The body is ignored. `pin` and `token` are the same.")
+            .answers(object([("pin", string()), ("token", string())]));
+        routes = routes.post(path, create_pin, call);
+    }
+    let grant = object([
+        ("id", string()),
+        ("game_id", string()),
+        ("paired_at", integer()),
+        ("last_seen", integer()),
+        ("connected", boolean()),
+    ]);
+    let reads = Call::of(Who::Broadcaster, "The games paired with the channel")
+        .answers(object([("grants", array(grant))]));
+    let ends_one = Call::of(Who::Broadcaster, "End the pairing of one game")
+        .required("id", string(), "The pairing.")
+        .misses("No such game is paired with this channel");
+    let ends_all = Call::of(Who::Broadcaster, "End the pairing of all games");
+    routes
+        .delete(TOKEN, revoke_all, ends_all)
+        .get(GRANTS, grants, reads)
+        .delete(GRANTS, revoke_one, ends_one)
+}
+
+/// Direction B: the PIN is typed into the extension.
+fn in_game_routes() -> Routes {
+    let too_often = || Error::RateLimited {
+        retry_after_ms: 1_000,
+    };
+    let mut routes = Routes::of("pairing");
+    for path in ["/v1/e/pin", "/v1/e/unauthed/pin"] {
+        let call = Call::of(
+            Who::Open,
+            "A PIN to type into the extension, and the game's token",
+        )
+        .told("The token answers 401 `pending` until the PIN was typed in.")
+        .takes(object([("identifier", string())]))
+        .answers(object([("token", string()), ("pin", string())]))
+        .refuses([Error::ExtensionNotFound, too_often()]);
+        routes = routes.post(path, create_game_pin, call);
+    }
+    let checked = object([
+        ("identifier", string()),
+        ("pin?", string()),
+        ("jwt?", string()),
+    ]);
+    let checks = Call::of(Who::Open, "Whether a PIN or a token of a game is valid")
+        .takes(checked)
+        .refuses([Error::CredentialInvalid, too_often()]);
+    let validates = Call::of(Who::Broadcaster, "Pair the game that shows a PIN")
+        .takes(object([("pin", string())]))
+        .refuses([Error::PinInvalid]);
+    let exists = Call::of(Who::Broadcaster, "Whether a game was paired so")
+        .answers(object([("exists", boolean())]));
+    let revokes = Call::of(Who::Broadcaster, "End all that was paired so");
+    routes
+        .post("/v1/e/unauthed/validate_pin", check, checks)
+        .post("/v1/e/validate_pin", validate_pin, validates)
+        .get("/v1/e/pin_token_exists", pin_token_exists, exists)
+        .delete("/v1/e/pin", revoke_game_pins, revokes)
+}
+
 /// `gamelink/pin`, `gamelink/token`: the body is ignored.
-pub(super) async fn create_pin(
-    State(edge): State<Arc<RestEdge>>,
-    Authorized(caller): Authorized,
-) -> Answer {
+async fn create_pin(State(edge): State<Arc<RestEdge>>, Authorized(caller): Authorized) -> Answer {
     let pin = pairing::create_pin(&edge.core, &caller).await?;
     json(&PairingToken {
         token: pin.clone(),
@@ -27,31 +99,25 @@ pub(super) async fn create_pin(
 }
 
 /// `DELETE gamelink/token`.
-pub(super) async fn revoke_all(
-    State(edge): State<Arc<RestEdge>>,
-    Authorized(caller): Authorized,
-) -> Answer {
+async fn revoke_all(State(edge): State<Arc<RestEdge>>, Authorized(caller): Authorized) -> Answer {
     pairing::revoke_all(&edge.core, &caller).await?;
     Ok(done())
 }
 
 /// `GET gamelink/grants`.
-pub(super) async fn grants(
-    State(edge): State<Arc<RestEdge>>,
-    Authorized(caller): Authorized,
-) -> Answer {
+async fn grants(State(edge): State<Arc<RestEdge>>, Authorized(caller): Authorized) -> Answer {
     json(&Grants {
         grants: pairing::grants(&edge.core, &caller).await?,
     })
 }
 
 #[derive(Deserialize)]
-pub(super) struct One {
+struct One {
     id: Option<String>,
 }
 
 /// `DELETE gamelink/grants?id=`.
-pub(super) async fn revoke_one(
+async fn revoke_one(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
     Parameters(one): Parameters<One>,
@@ -62,7 +128,7 @@ pub(super) async fn revoke_one(
 }
 
 /// `POST pin`, `POST unauthed/pin`.
-pub(super) async fn create_game_pin(
+async fn create_game_pin(
     State(edge): State<Arc<RestEdge>>,
     Address(address): Address,
     Json(body): Json,
@@ -76,7 +142,7 @@ pub(super) async fn create_game_pin(
 }
 
 /// `POST validate_pin`.
-pub(super) async fn validate_pin(
+async fn validate_pin(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
     Address(address): Address,
@@ -88,7 +154,7 @@ pub(super) async fn validate_pin(
 }
 
 /// `POST unauthed/validate_pin`.
-pub(super) async fn check(
+async fn check(
     State(edge): State<Arc<RestEdge>>,
     Address(address): Address,
     Json(body): Json,
@@ -104,7 +170,7 @@ pub(super) async fn check(
 }
 
 /// `GET pin_token_exists`.
-pub(super) async fn pin_token_exists(
+async fn pin_token_exists(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
 ) -> Answer {
@@ -114,7 +180,7 @@ pub(super) async fn pin_token_exists(
 }
 
 /// `DELETE pin`.
-pub(super) async fn revoke_game_pins(
+async fn revoke_game_pins(
     State(edge): State<Arc<RestEdge>>,
     Authorized(caller): Authorized,
 ) -> Answer {

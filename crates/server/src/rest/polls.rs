@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use bytes::Bytes;
 use crowdlink_core::polls::{self, LogReader, Voted};
-use crowdlink_core::{Core, Error};
+use crowdlink_core::{Core, Error, Refusal};
 use crowdlink_protocol::{PollConfigChange, PollDefinitionChange};
 use futures::{StreamExt as _, stream};
 use http::Method;
@@ -20,18 +18,82 @@ use super::RestEdge;
 use super::answer::{Answer, JSON, done, json, json_response};
 use super::authorized::Authorized;
 use super::body::{Json, text};
+use super::openapi::schema::{array, integer, object, shape, string, within};
+use super::openapi::{Call, Routes, Who};
 use super::query::{ById, Parameters};
 use crate::direct::DirectCall;
 
 type Edge = State<Arc<RestEdge>>;
 
 /// The routes.
-pub(super) fn routes() -> Router<Arc<RestEdge>> {
-    Router::new()
-        .route("/v1/e/vote", get(read).post(vote).delete(remove))
-        .route("/v1/e/vote_logs", get(log))
-        .route("/v1/e/vote_config", get(config).post(configure))
-        .route("/v1/e/vote_modifier", post(modify))
+pub(super) fn routes() -> Routes {
+    const VOTE: &str = "/v1/e/vote";
+    let reads = Call::of(Who::Anyone, "The votes of a poll")
+        .by_id()
+        .channel()
+        .answers(shape("VoteReport"));
+    let votes = Call::of(Who::Anyone, "Vote")
+        .told("One vote a voter, or as many as the poll's definition allows.")
+        .by_id()
+        .channel()
+        .takes(object([("value", integer()), ("count?", within(1, 30))]))
+        .answers(shape("VoteReport"))
+        .refuses([
+            Refusal::ValueOutOfBounds.into(),
+            Refusal::PollClosed.into(),
+            Refusal::UnacceptableVote.into(),
+        ]);
+    let removes = Call::of(Who::BroadcasterOrTrusted, "Delete a poll and its votes")
+        .by_id()
+        .channel();
+    let routes = Routes::of("polls")
+        .get(VOTE, read, reads)
+        .post(VOTE, vote, votes)
+        .delete(VOTE, remove, removes);
+    routes.merge(definition_routes()).merge(voter_routes())
+}
+
+fn definition_routes() -> Routes {
+    const PATH: &str = "/v1/e/vote_config";
+    let reads = Call::of(Who::Anyone, "The definition of a poll")
+        .by_id()
+        .channel()
+        .answers(shape("PollConfig"))
+        .misses("There is no such poll");
+    let writes = Call::of(Who::BroadcasterOrTrusted, "Define a poll")
+        .told("Fields that are left out stay as they are.")
+        .by_id()
+        .channel()
+        .takes(object([
+            ("id?", string()),
+            ("config?", shape("PollDefinition")),
+        ]));
+    let routes = Routes::of("polls");
+    routes
+        .get(PATH, config, reads)
+        .post(PATH, configure, writes)
+}
+
+fn voter_routes() -> Routes {
+    let row = object([
+        ("identifier", string()),
+        ("opaque", string()),
+        ("value", integer()),
+        ("timestamp", integer()),
+    ]);
+    let logs = Call::of(Who::Trusted, "Who voted for what, the oldest first")
+        .by_id()
+        .channel()
+        .answers(object([("result", array(row))]));
+    let modifies = Call::of(Who::BroadcasterOrTrusted, "Add to the weight of a voter")
+        .by_id()
+        .channel()
+        .takes(object([("user", string()), ("add", integer())]));
+    Routes::of("polls").get("/v1/e/vote_logs", log, logs).post(
+        "/v1/e/vote_modifier",
+        modify,
+        modifies,
+    )
 }
 
 /// The calls of these routes that go past the router.

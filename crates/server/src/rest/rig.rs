@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::post;
 use crowdlink_core::Error;
 use crowdlink_core::rig::{self, Product};
 use crowdlink_protocol::Stage;
@@ -14,13 +12,32 @@ use super::RestEdge;
 use super::answer::{Answer, json};
 use super::authorized::Authorized;
 use super::body::Json;
+use super::openapi::schema::{integer, object, string};
+use super::openapi::{Call, Routes, Who};
 
 /// The one route; production has none.
-pub(super) fn routes(stage: Stage) -> Router<Arc<RestEdge>> {
+pub(super) fn routes(stage: Stage) -> Routes {
+    let routes = Routes::of("rig");
     match stage {
-        Stage::Sandbox => Router::new().route("/rig/receipt", post(receipt)),
-        Stage::Production => Router::new(),
+        Stage::Sandbox => routes.post("/rig/receipt", receipt, call()),
+        Stage::Production => routes,
     }
+}
+
+fn call() -> Call {
+    Call::of(Who::Anyone, "A receipt of a purchase that nobody paid for")
+        .told("Where the server was told to sign such receipts.")
+        .takes(object([
+            ("sku", string()),
+            ("displayName?", string()),
+            ("cost", object([("amount", integer())])),
+        ]))
+        .answers(object([
+            ("transactionId", string()),
+            ("transactionReceipt", string()),
+        ]))
+        .misses(rig::NOT_SIGNED)
+        .misses(rig::NO_SECRET)
 }
 
 /// A product as the platform's helper gives it to pages.

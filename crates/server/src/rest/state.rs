@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use crowdlink_core::state::{self, StateId, StateOf};
 use crowdlink_core::{Error, Parents};
 use http::Method;
@@ -17,25 +15,122 @@ use super::answer::{Answer, done, json};
 use super::authorized::Authorized;
 use super::document::{Asked, Text, Wanted, tagged, tagged_parts};
 use super::named::Named;
+use super::openapi::schema::{either, map, object, shape, string};
+use super::openapi::{Bounds, Call, Routes, Who};
 use super::query::Parameters;
 use crate::direct::DirectCall;
 
 type Edge = State<Arc<RestEdge>>;
 
 /// The routes of the five stores.
-pub(super) fn routes() -> Router<Arc<RestEdge>> {
-    Router::new()
-        .route("/v1/e/all_state", get(all))
-        .route("/v1/e/channel_state", store(StateId::Channel))
-        .route("/v1/e/extension_state", store(StateId::Extension))
-        .route("/v1/e/viewer_state", store(StateId::Viewer))
-        .route("/v1/e/extension_hidden_state", store(StateId::Hidden))
-        .route(
-            "/v1/e/extension_viewer_state",
-            get(extension_viewer)
-                .post(replace_extension_viewer)
-                .patch(patch_extension_viewer),
+pub(super) fn routes(bounds: &Bounds) -> Routes {
+    let whole = object([
+        ("extension", shape("Document")),
+        ("channel", shape("Document")),
+        ("viewer", shape("Document")),
+        ("extension_viewer", shape("Document")),
+    ]);
+    let call = Call::of(Who::Anyone, "All state that the caller may read")
+        .channel()
+        .answers(whole)
+        .tagged();
+    let mut routes = Routes::of("state").get("/v1/e/all_state", all, call);
+    for kept in kinds(bounds) {
+        routes = store(routes, kept);
+    }
+    extension_viewer_routes(routes, bounds.limits.extension_viewer_bytes_max)
+}
+
+/// One of the stores.
+#[derive(Clone, Copy)]
+struct Kept {
+    id: StateId,
+    path: &'static str,
+    /// Who reads, and who writes.
+    who: [Who; 2],
+    /// What it is to do so.
+    told: [&'static str; 3],
+    bytes_max: usize,
+}
+
+fn kinds(bounds: &Bounds) -> [Kept; 4] {
+    let limits = &bounds.limits;
+    [
+        Kept {
+            id: StateId::Channel,
+            path: "/v1/e/channel_state",
+            who: [Who::Anyone, Who::BroadcasterOrTrusted],
+            told: [
+                "The channel's state",
+                "Replace the channel's state",
+                "Patch the channel's state",
+            ],
+            bytes_max: limits.state_bytes_max,
+        },
+        Kept {
+            id: StateId::Extension,
+            path: "/v1/e/extension_state",
+            who: [Who::Anyone, Who::TrustedOrOwner],
+            told: [
+                "The extension's state",
+                "Replace the extension's state",
+                "Patch the extension's state",
+            ],
+            bytes_max: limits.state_bytes_max,
+        },
+        Kept {
+            id: StateId::Viewer,
+            path: "/v1/e/viewer_state",
+            who: [Who::Anyone, Who::Anyone],
+            told: [
+                "The caller's state in the channel",
+                "Replace the caller's state in the channel",
+                "Patch the caller's state in the channel",
+            ],
+            bytes_max: limits.viewer_bytes_max,
+        },
+        Kept {
+            id: StateId::Hidden,
+            path: "/v1/e/extension_hidden_state",
+            who: [Who::Trusted, Who::Trusted],
+            told: [
+                "The extension's hidden state",
+                "Replace the extension's hidden state",
+                "Patch the extension's hidden state",
+            ],
+            bytes_max: limits.hidden_bytes_max,
+        },
+    ]
+}
+
+fn extension_viewer_routes(routes: Routes, bytes_max: usize) -> Routes {
+    const PATH: &str = "/v1/e/extension_viewer_state";
+    let read = Call::of(Who::Anyone, "The caller's state in all channels")
+        .told("Admin and backend may name viewers: the answer of several is an object by id.")
+        .query(
+            "user_ids",
+            string(),
+            "For admin and backend: at most 1,000 ids with commas.",
         )
+        .query("userID", string(), "For admin and backend: one viewer.")
+        .answers(either([shape("Document"), map(shape("Document"))]))
+        .tagged();
+    let replace = Call::of(Who::Anyone, "Replace the caller's state in all channels")
+        .takes(shape("Document"))
+        .json_bytes_max(bytes_max)
+        .conditional();
+    let patch = Call::of(Who::Anyone, "Patch the caller's state in all channels")
+        .told(
+            "From admin and backend an object holds a patch for each viewer by id, at most \
+             1,000, all or none.",
+        )
+        .takes(either([shape("Patch"), map(shape("Patch"))]))
+        .json_bytes_max(bytes_max)
+        .conditional();
+    routes
+        .get(PATH, extension_viewer, read)
+        .post(PATH, replace_extension_viewer, replace)
+        .patch(PATH, patch_extension_viewer, patch)
 }
 
 /// Reads of the stores, past the router.
@@ -61,26 +156,43 @@ pub(super) fn direct(edge: &Arc<RestEdge>) -> Vec<DirectCall> {
 }
 
 /// GET, POST and PATCH of one store.
-fn store(id: StateId) -> axum::routing::MethodRouter<Arc<RestEdge>> {
-    get(
-        move |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
-            read(id, edge, who, query, asked)
-        },
-    )
-    .post(
-        move |edge: Edge,
-              who: Authorized,
-              query: Parameters<Channel>,
-              wanted: Wanted,
-              body: Text| { replace(id, edge, who, query, wanted, body) },
-    )
-    .patch(
-        move |edge: Edge,
-              who: Authorized,
-              query: Parameters<Channel>,
-              wanted: Wanted,
-              body: Text| { patch(id, edge, who, query, wanted, body) },
-    )
+fn store(routes: Routes, kept: Kept) -> Routes {
+    let Kept { id, path, .. } = kept;
+    let [readers, writers] = kept.who;
+    let [reads, replaces, patches] = kept.told;
+    let writes = |summary, body| {
+        let call = Call::of(writers, summary).channel().takes(shape(body));
+        call.json_bytes_max(kept.bytes_max).conditional()
+    };
+    routes
+        .get(
+            path,
+            move |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+                read(id, edge, who, query, asked)
+            },
+            Call::of(readers, reads)
+                .channel()
+                .answers(shape("Document"))
+                .tagged(),
+        )
+        .post(
+            path,
+            move |edge: Edge,
+                  who: Authorized,
+                  query: Parameters<Channel>,
+                  wanted: Wanted,
+                  body: Text| { replace(id, edge, who, query, wanted, body) },
+            writes(replaces, "Document"),
+        )
+        .patch(
+            path,
+            move |edge: Edge,
+                  who: Authorized,
+                  query: Parameters<Channel>,
+                  wanted: Wanted,
+                  body: Text| { patch(id, edge, who, query, wanted, body) },
+            writes(patches, "Patch"),
+        )
 }
 
 #[derive(Deserialize)]

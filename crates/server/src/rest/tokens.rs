@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
-use crowdlink_core::Error;
 use crowdlink_core::tokens::{self, AuthtokenRequest};
+use crowdlink_core::{Error, TokenFault};
 use crowdlink_protocol::{AuthtokenBody, Role, Token, Tokens, ids_of};
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,15 +14,59 @@ use super::RestEdge;
 use super::answer::{Answer, json};
 use super::authorized::Address;
 use super::body::{Json, Raw};
+use super::openapi::schema::{Schema, any, array, either, number, object, string};
+use super::openapi::{Call, Routes, Who};
 use super::query::Parameters;
 
+/// Tokens for tests, and tokens for those who have another.
+pub(super) fn routes() -> Routes {
+    let authtokens = Call::of(Who::Open, "Tokens for tests")
+        .told("The sandbox alone has them. Several users: `tokens` in their order.")
+        .query("role", string(), "The role, where the body names none.")
+        .takes(object([
+            ("app_id?", id()),
+            ("extension_id?", id()),
+            ("channel_id?", id()),
+            ("user_id?", id()),
+            ("user_ids?", either([id(), array(id())])),
+            ("role?", string()),
+            ("is_unlinked?", any()),
+        ]))
+        .answers(either([
+            object([("token", string())]),
+            object([("tokens", array(string()))]),
+        ]))
+        .misses(tokens::SANDBOX_ONLY)
+        .refuses([Error::ExtensionNotFound]);
+    let exchanges = Call::of(
+        Who::Open,
+        "A token for a JWT that an extension's secret signed",
+    )
+    .told("The JWT is the body, bare or as a JSON string.")
+    .takes_text()
+    .answers(object([("token", string())]))
+    .refuses([
+        Error::ExtensionUnknown,
+        Error::TokenInvalid(TokenFault::Expired),
+        Error::Forbidden(tokens::EXCHANGE_ROLES.into()),
+    ]);
+    Routes::of("identity")
+        .post("/v1/e/authtoken", authtoken, authtokens)
+        .post("/v1/e/token", exchange, exchanges)
+}
+
+/// An id, which may come as a number.
+fn id() -> Schema {
+    either([string(), number()])
+}
+
 #[derive(Deserialize)]
-pub(super) struct RoleQuery {
+struct RoleQuery {
     role: Option<String>,
 }
 
 /// `POST authtoken`.
-pub(super) async fn authtoken(
+async fn authtoken(
     State(edge): State<Arc<RestEdge>>,
     Parameters(query): Parameters<RoleQuery>,
     Address(address): Address,
@@ -88,7 +132,7 @@ fn one(value: &Value, field: &'static str) -> Result<Option<String>, Error> {
 }
 
 /// `POST token`: the JWT is the body, bare or as a JSON string.
-pub(super) async fn exchange(State(edge): State<Arc<RestEdge>>, Raw(body): Raw) -> Answer {
+async fn exchange(State(edge): State<Arc<RestEdge>>, Raw(body): Raw) -> Answer {
     let text = std::str::from_utf8(&body).map_err(|_| Error::invalid("body", "must be a JWT"))?;
     let text = text.trim();
     let jwt = serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned());

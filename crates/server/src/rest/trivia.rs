@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
-use crowdlink_core::{Error, trivia};
+use crowdlink_core::{Error, Refusal, trivia};
 use crowdlink_protocol::{QuestionState, TriviaQuestions, TriviaState, TriviaTeam, TriviaText};
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,6 +12,8 @@ use super::RestEdge;
 use super::answer::{Answer, done, json};
 use super::authorized::Authorized;
 use super::body::{Json, text};
+use super::openapi::schema::{array, either, object, shape, string};
+use super::openapi::{Call, Routes, Who, trivia_state};
 use super::query::Parameters;
 
 type Edge = State<Arc<RestEdge>>;
@@ -22,20 +22,79 @@ type Edge = State<Arc<RestEdge>>;
 const STATES: &str = "must be state-inactive, state-unlocked, state-locked or state-results";
 
 /// The routes of contests.
-pub(super) fn routes() -> Router<Arc<RestEdge>> {
-    Router::new()
-        .route("/v1/e/curated_poll", get(read).post(vote))
-        .route(
-            "/v1/e/curated_poll_edit",
-            post(put_question).delete(delete_question),
-        )
-        .route(
-            "/v1/e/curated_poll_edit_option",
-            post(put_option).delete(delete_option),
-        )
-        .route("/v1/e/curated_poll_state", post(transition))
-        .route("/v1/e/curated_poll_leaderboard", get(leaderboard))
-        .route("/v1/e/team_membership", get(team).post(join))
+pub(super) fn routes() -> Routes {
+    edit_routes().merge(contest_routes()).merge(team_routes())
+}
+
+/// What is said where an id stands for nothing.
+const NO_QUESTION: &str = "There is no question with this id";
+
+fn edit_routes() -> Routes {
+    const QUESTION: &str = "/v1/e/curated_poll_edit";
+    const OPTION: &str = "/v1/e/curated_poll_edit_option";
+    let writes = |summary, body| {
+        let call = Call::of(Who::TrustedOrOwner, summary).takes(body);
+        call.misses(NO_QUESTION)
+    };
+    let question = || shape("TriviaQuestion");
+    let put_question_call = writes("Write a question", shape("TriviaText")).answers(question());
+    let delete_question_call = writes("Delete a question", object([("id", string())]));
+    let option = object([("id", string()), ("option", shape("TriviaText"))]);
+    let put_option_call = writes("Write an option of a question", option).answers(question());
+    let named = object([("question", string()), ("option", string())]);
+    let delete_option_call = writes("Delete an option of a question", named).answers(question());
+    Routes::of("trivia")
+        .post(QUESTION, put_question, put_question_call)
+        .delete(QUESTION, delete_question, delete_question_call)
+        .post(OPTION, put_option, put_option_call)
+        .delete(OPTION, delete_option, delete_option_call)
+}
+
+fn contest_routes() -> Routes {
+    const PATH: &str = "/v1/e/curated_poll";
+    let questions = object([("questions", array(shape("TriviaQuestion")))]);
+    let reads = Call::of(Who::Anyone, "All questions, or one")
+        .told("Inactive ones are shown to admin and backend alone.")
+        .query("id", string(), "One question; all where left out.")
+        .channel()
+        .answers(either([questions, shape("TriviaQuestion")]))
+        .misses(NO_QUESTION);
+    let votes = Call::of(Who::Anyone, "Vote for an option of an unlocked question")
+        .channel()
+        .takes(object([("question_id", string()), ("vote", string())]))
+        .misses(NO_QUESTION)
+        .refuses([Refusal::QuestionLocked.into()]);
+    let moves = Call::of(Who::TrustedOrOwner, "Move a question to a state")
+        .told("`state-results` needs a winner among the options.")
+        .required("id", string(), "The question.")
+        .takes(object([
+            ("transition", trivia_state()),
+            ("winner?", string()),
+        ]))
+        .answers(object([("state", trivia_state())]))
+        .misses(NO_QUESTION);
+    Routes::of("trivia")
+        .get(PATH, read, reads)
+        .post(PATH, vote, votes)
+        .post("/v1/e/curated_poll_state", transition, moves)
+}
+
+fn team_routes() -> Routes {
+    const PATH: &str = "/v1/e/team_membership";
+    let id = || object([("id", string())]);
+    let reads = Call::of(Who::Anyone, "The caller's team")
+        .channel()
+        .answers(id())
+        .misses("This user is in no team");
+    let joins = Call::of(Who::Anyone, "Join the team of the channel, for good")
+        .channel()
+        .answers(id());
+    let board = Call::of(Who::BroadcasterOrTrusted, "The teams and their scores")
+        .answers(shape("TriviaLeaderboard"));
+    Routes::of("trivia")
+        .get(PATH, team, reads)
+        .post(PATH, join, joins)
+        .get("/v1/e/curated_poll_leaderboard", leaderboard, board)
 }
 
 #[derive(Deserialize)]

@@ -121,6 +121,8 @@ table! {
         /// holds a password, which other users of the machine see in a flag: use the file or the
         /// variable.
         url: ConnectionUrl = ConnectionUrl::default(), "URL", short "store";
+        /// How long a server that starts waits for the database to be there; 0 does not wait.
+        wait_ms_max: u64 = 60_000, "ms", in 0..=PAUSE_MS_MAX;
     }
 
     "Cluster"

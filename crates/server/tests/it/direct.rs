@@ -11,7 +11,7 @@ use crowdlink_server::client_address::ClientAddress;
 use crowdlink_server::direct::Direct;
 use crowdlink_server::listen::{ConnectionLimits, Edge, EdgeName, bind, serve};
 use crowdlink_server::ops::Metrics;
-use crowdlink_server::rest::{RestEdge, router};
+use crowdlink_server::rest::{Bounds, RestEdge, router};
 use crowdlink_server::settings::Settings;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,13 +38,12 @@ const PATHS: [&str; 12] = [
 /// The same domain behind a router alone.
 fn beside(server: &Server) -> SocketAddr {
     let settings = Settings::default();
-    let edge = RestEdge {
-        core: Arc::clone(&server.app.core),
-        stage: Stage::Sandbox,
-        address: ClientAddress::new(&settings.proxy),
-        body_bytes_max: settings.limits.rest_body_bytes_max,
-        codes_body_bytes_max: 1_024,
-    };
+    let edge = RestEdge::new(
+        Arc::clone(&server.app.core),
+        Stage::Sandbox,
+        ClientAddress::new(&settings.proxy),
+        Bounds::of(&settings),
+    );
     let metrics = Metrics::new().http;
     let router = router(Arc::new(edge), Router::new());
     let bound = bind(EdgeName::SandboxRest, "127.0.0.1:0".parse().unwrap(), 64).unwrap();

@@ -54,12 +54,7 @@ impl Loading {
     /// On a session that waits as long as it takes.
     pub(super) async fn begin(session: Session<()>, replace: bool) -> Result<Self, StoreError> {
         let client = &session.client;
-        let row = client.query_one(LOCK, &[]).await.map_err(unavailable)?;
-        if !row.try_get(0).map_err(unavailable)? {
-            return Err(StoreError::Refused(
-                "another import into this store is under way".into(),
-            ));
-        }
+        lock(client).await?;
         // First of all: whoever connects from here on sees it, and whoever was faster is seen.
         let marked = client.execute(MARK, &[]).await.map_err(unavailable)?;
         let found = marked == 0;
@@ -81,6 +76,21 @@ impl Loading {
             }
         }
     }
+}
+
+/// Refuses a store that another load fills. The session of one that has just ended may hold its
+/// lock a moment longer.
+async fn lock(client: &Client) -> Result<(), StoreError> {
+    for _ in 0..LOOKS_MAX {
+        let row = client.query_one(LOCK, &[]).await.map_err(unavailable)?;
+        if row.try_get(0).map_err(unavailable)? {
+            return Ok(());
+        }
+        client.batch_execute(PAUSE).await.map_err(unavailable)?;
+    }
+    Err(StoreError::Refused(
+        "another import into this store is under way".into(),
+    ))
 }
 
 /// Refuses a store that has nodes on it, or records that are not to be replaced.

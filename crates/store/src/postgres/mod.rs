@@ -64,10 +64,11 @@ impl PostgresStore {
     /// a tokio runtime.
     ///
     /// # Errors
-    /// `Refused` if the URL cannot be read, or the database is not encoded in UTF-8, is older than
+    /// `Refused` where waiting cannot mend it: the URL cannot be read, user, password, database or
+    /// certificate are not right, or the database is not encoded in UTF-8, is older than
     /// PostgreSQL 13, was written by a newer version of this program, or an import into it has not
-    /// ended; `Unavailable` if it
-    /// cannot be reached. No text shows anything of the URL.
+    /// ended. `Unavailable` if it cannot be reached, or has no connection to give. No text shows
+    /// anything of the URL.
     pub async fn open(
         url: &str,
         clock: Arc<dyn Clock>,
@@ -75,7 +76,7 @@ impl PostgresStore {
     ) -> Result<Arc<Self>, StoreError> {
         let target = Target::parse(url, &options)?;
         let connector = Arc::new(Connector::new(target, Arc::clone(&clock), &options));
-        let mut session = connector.connect().await?;
+        let mut session = connector.connect_first().await?;
         schema::examine(&session.client).await?;
         if options.read_only {
             schema::check(&session.client).await?;

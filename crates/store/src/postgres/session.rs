@@ -9,7 +9,7 @@ use tokio_postgres::{Client, NoTls, Socket};
 use super::backoff::Backoff;
 use super::options::PostgresOptions;
 use super::target::Target;
-use super::trouble::{unavailable, within};
+use super::trouble::{opening, unavailable, within};
 use crate::clock::Clock;
 use crate::contract::StoreError;
 
@@ -42,6 +42,9 @@ impl<S> Session<S> {
     }
 }
 
+/// How an error of the database becomes one of the store.
+type Told = fn(tokio_postgres::Error) -> StoreError;
+
 /// Opens connections to one database.
 #[derive(Debug)]
 pub(super) struct Connector {
@@ -65,8 +68,17 @@ impl Connector {
 
     /// Connects, after a pause where the last attempt failed.
     pub(super) async fn connect(&self) -> Result<Session<()>, StoreError> {
+        self.connect_or(unavailable).await
+    }
+
+    /// Connects for the first time: `Refused` where waiting cannot mend what failed.
+    pub(super) async fn connect_first(&self) -> Result<Session<()>, StoreError> {
+        self.connect_or(opening).await
+    }
+
+    async fn connect_or(&self, told: Told) -> Result<Session<()>, StoreError> {
         self.backoff.wait(self.clock.as_ref()).await;
-        let opened = within(self.connect_ms_max, self.dial()).await;
+        let opened = within(self.connect_ms_max, self.dial(told)).await;
         match &opened {
             Ok(_) => self.backoff.succeeded(),
             Err(_) => self.backoff.failed(self.clock.as_ref()),
@@ -74,17 +86,17 @@ impl Connector {
         opened
     }
 
-    async fn dial(&self) -> Result<Session<()>, StoreError> {
+    async fn dial(&self, told: Told) -> Result<Session<()>, StoreError> {
         let session = match &self.target.tls {
             Some(tls) => self.dial_with(tls.clone()).await,
             None => self.dial_with(NoTls).await,
         }
-        .map_err(unavailable)?;
+        .map_err(told)?;
         session
             .client
             .batch_execute(&self.settings)
             .await
-            .map_err(unavailable)?;
+            .map_err(told)?;
         Ok(session)
     }
 

@@ -1,6 +1,7 @@
 //! Errors of the database as callers see them. Their text never holds keys, values or passwords.
 
 use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use tokio_postgres::Error;
@@ -12,6 +13,49 @@ use crate::contract::StoreError;
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 pub(super) fn unavailable(error: Error) -> StoreError {
     StoreError::Unavailable(text(&error))
+}
+
+/// An error of the first attempt to connect: `Unavailable` where waiting may mend it, `Refused`
+/// where it cannot, as with a wrong password or a database that there is not.
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+pub(super) fn opening(error: Error) -> StoreError {
+    let text = text(&error);
+    if may_mend(&error) {
+        StoreError::Unavailable(text)
+    } else {
+        StoreError::Refused(text)
+    }
+}
+
+/// Whether another attempt to connect may succeed though nobody changes the URL.
+fn may_mend(error: &Error) -> bool {
+    let Some(told) = error.as_db_error() else {
+        return !is_of_client(error);
+    };
+    let code = told.code();
+    // Connection exceptions, too few resources, and an operator's intervention: a database that
+    // starts, ends or has no connection to give.
+    let mends = ["08", "53", "57"];
+    mends.iter().any(|class| code.code().starts_with(class))
+}
+
+/// Whether the fault is of what we were told to connect with: a password that is missing, a
+/// certificate that is not good.
+fn is_of_client(error: &Error) -> bool {
+    let mut cause = error.source();
+    let mut is_io = false;
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            // TLS tells so of what the other side shows.
+            let unmendable = [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput];
+            if unmendable.contains(&io.kind()) {
+                return true;
+            }
+            is_io = true;
+        }
+        cause = error.source();
+    }
+    !is_io && !error.is_closed()
 }
 
 /// What happened. Details of the database are left out: they quote keys and values.

@@ -7,8 +7,8 @@ use crowdlink_protocol::Stage;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
-use super::routes::{Wants, wants};
 use crate::listen::EdgeName;
+use crate::rest::who;
 use crate::settings::{Address, Listen};
 
 /// Options of curl that are followed by a value which says nothing here.
@@ -172,14 +172,15 @@ fn look_at_url(text: &str, line: &Line, listen: &Listen, question: &mut Question
         (None, true) => "POST",
         (None, false) => "GET",
     };
-    match wants(method, url.path()) {
-        None => {}
-        Some(Wants::Nothing) => question.open = true,
-        Some(Wants::Token(requires)) => {
-            question.expected.requires = requires;
-            question.call = Some(format!("{method} {}", url.path()));
-        }
-    }
+    let Some(who) = who(method, url.path().trim_end_matches('/')) else {
+        return;
+    };
+    let Some(requires) = who.requires() else {
+        question.open = true;
+        return;
+    };
+    question.expected.requires = requires;
+    question.call = Some(format!("{method} {}", url.path()));
 }
 
 /// The listener a URL leads to, and what is odd about it.

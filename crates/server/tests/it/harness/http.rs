@@ -9,7 +9,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use super::{Trust, dial};
+use super::{Trust, dial, documented};
 
 /// A client of one REST edge, with or without a token.
 #[derive(Clone)]
@@ -108,26 +108,29 @@ impl Http {
     }
 
     pub async fn send(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Answer {
+        let sent = body.into();
         let stream = dial("127.0.0.1", self.address, self.trust.as_ref()).await;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
         let mut request = Request::builder()
-            .method(method)
+            .method(method.clone())
             .uri(path)
             .header("host", "test");
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Full::new(body.into())).unwrap();
+        let request = request.body(Full::new(sent.clone())).unwrap();
         let response = sender.send_request(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         connection.abort();
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             body,
-        }
+        };
+        documented::check(&method, path, &sent, &answer);
+        answer
     }
 
     /// A PIN of direction A, for a page of a broadcaster.

@@ -2,6 +2,7 @@
 
 mod arena;
 mod audience;
+mod documented;
 mod frame_rules;
 mod frame_schema;
 mod game;
@@ -24,12 +25,13 @@ use crowdlink_protocol::{ClientId, Stage};
 use crowdlink_server::app::{App, Foundation};
 use crowdlink_server::listen::{EdgeName, bind_all};
 use crowdlink_server::settings::{Address, Settings};
-use crowdlink_server::shutdown::Outcome;
+use crowdlink_server::shutdown::{Outcome, Shutdown};
 use crowdlink_store::{ManualClock, MemoryStore, Store};
 use tokio::task::JoinHandle;
 
 pub use arena::{Arena, MATCH, overall};
 pub use audience::Audience;
+pub use documented::{DOCUMENT, check as check_documented};
 pub use game::{Game, Incoming, refusal};
 pub use http::{Answer, Http};
 pub use jwt::{claims, payload, sign, sign_with_header};
@@ -225,6 +227,7 @@ impl Server {
             random: Arc::new(SeededRandom::from_seed(seed)),
             bus,
             node: 0,
+            shutdown: Shutdown::new(),
         };
         let app = Arc::new(App::new(settings, foundation, auto_register).await.unwrap());
         let (told, ready) = tokio::sync::oneshot::channel();

@@ -5,6 +5,7 @@ mod cluster;
 mod conformance;
 mod engine;
 mod kill;
+mod opening;
 mod outage;
 mod schema;
 pub(crate) mod server;

@@ -112,6 +112,10 @@ async fn with_sslmode_require_the_certificate_must_be_good() {
     assert_eq!(open_trusting(&trusted, &plain), "encrypted: false");
 
     let told = open_trusting(&foreign, &require);
+    assert!(
+        told.starts_with("refused: "),
+        "waiting cannot mend it: {told}"
+    );
     assert!(told.contains("certificate"), "{told}");
     let elsewhere = require.replace("127.0.0.1", "localhost");
     let told = open_trusting(&trusted, &elsewhere);
