@@ -111,9 +111,10 @@ pub fn parse_strict(text: &[u8]) -> Result<Map<String, Value>, ClaimsError> {
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| ClaimsError(error.to_string()))?;
-    match value {
-        Value::Object(fields) => Ok(fields),
-        _ => Err(ClaimsError("not an object".into())),
+    if let Value::Object(fields) = value {
+        Ok(fields)
+    } else {
+        Err(ClaimsError("not an object".into()))
     }
 }
 

@@ -201,12 +201,11 @@ impl VoteNumbers {
     /// # Errors
     /// Where a number has no JSON.
     pub fn report(&self, vote: Option<i64>) -> serde_json::Result<String> {
-        let stats = match self.json.get() {
-            Some(json) => json,
-            None => {
-                let json = serde_json::to_string(&self.statistics)?;
-                self.json.get_or_init(|| json)
-            }
+        let stats = if let Some(json) = self.json.get() {
+            json
+        } else {
+            let json = serde_json::to_string(&self.statistics)?;
+            self.json.get_or_init(|| json)
         };
         let fields = stats.strip_suffix('}').unwrap_or_default();
         let vote = vote.map_or_else(String::new, |vote| format!("\"vote\":{vote},"));
