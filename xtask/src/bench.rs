@@ -47,6 +47,8 @@ pub(crate) fn run(paths: &Paths, arguments: &BenchArguments) -> Result<bool> {
             let nats = paths.peers().join("bin").join("nats-server");
             command.arg("--nats").arg(nats);
             command.arg("--node-peers").arg(paths.node_peers());
+            let sockudo = paths.tools().join("bin").join("sockudo");
+            command.arg("--sockudo").arg(sockudo);
         }
         _ => {}
     }

@@ -41,6 +41,11 @@ pub(crate) const NATS: Package = Package {
     there: Nats::is_installed,
     install: Some(install_nats),
 };
+pub(crate) const PROTOBUF_COMPILER: Package = Package {
+    name: "protobuf-compiler",
+    there: || runs("protoc", "--version"),
+    install: None,
+};
 
 /// Installs those that are missing.
 pub(crate) fn packages(wanted: &[Package]) -> Result<()> {

@@ -7,39 +7,52 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::debian::{self, CHROMIUM, NATS, POSTGRESQL, VENV};
+use crate::debian::{self, CHROMIUM, NATS, POSTGRESQL, PROTOBUF_COMPILER, VENV};
 use crate::job::{self, BUILD_LIMIT};
 use crate::paths::Paths;
 
 /// Oldest node with the test runner's reporters and the browser driver's needs.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// A tool of cargo, built once into the target folder.
+/// A program from crates.io, built once into the target folder.
 struct Tool {
     name: &'static str,
     version: &'static str,
     options: &'static [&'static str],
+    /// Built as its authors ship it, because it is measured; others run for seconds, and an
+    /// optimised build would cost more than it saves.
+    optimised: bool,
 }
 
 const NEXTEST: Tool = Tool {
     name: "cargo-nextest",
     version: "0.9.143",
     options: &[],
+    optimised: false,
 };
 const MACHETE: Tool = Tool {
     name: "cargo-machete",
     version: "0.9.2",
     options: &[],
+    optimised: false,
 };
 const DENY: Tool = Tool {
     name: "cargo-deny",
     version: "0.20.2",
     options: &["--no-default-features"],
+    optimised: false,
 };
 const FUZZ: Tool = Tool {
     name: "cargo-fuzz",
     version: "0.13.2",
     options: &[],
+    optimised: false,
+};
+const SOCKUDO: Tool = Tool {
+    name: "sockudo",
+    version: "5.2.0",
+    options: &["--no-default-features", "--features", "local"],
+    optimised: true,
 };
 
 /// Everything `cargo xtask test` needs.
@@ -109,8 +122,10 @@ pub(crate) fn for_browser(paths: &Paths) -> Result<()> {
     node_packages(paths, &paths.browser(), "the browser suite's packages")
 }
 
-/// The servers in JavaScript that ours is measured beside.
+/// The servers of WebSockets that ours is measured beside.
 pub(crate) fn for_fanout(paths: &Paths) -> Result<()> {
+    debian::packages(&[PROTOBUF_COMPILER])?;
+    tool(paths, &SOCKUDO)?;
     node_packages(paths, &paths.node_peers(), "the peers in JavaScript")
 }
 
@@ -154,11 +169,12 @@ fn tool(paths: &Paths, tool: &Tool) -> Result<()> {
         .args(tool.options);
     // Its own target folder: the tool's dependencies are no use to the workspace.
     install.env("CARGO_TARGET_DIR", paths.own().join("tools-build"));
-    // The tool runs for seconds: an optimised build would cost more than it saves.
-    install
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
-    install.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    if !tool.optimised {
+        install
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    }
     job::must(&mut install, BUILD_LIMIT)?;
     fs::write(&installed, "").with_context(|| format!("cannot write {}", installed.display()))
 }

@@ -5,6 +5,7 @@ mod events;
 mod figures;
 mod misbehaving;
 mod peers;
+mod pusher;
 mod stand;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,9 @@ pub(crate) struct FanoutArguments {
     /// The folder of the peers in JavaScript, installed; left out, those are not measured
     #[arg(long)]
     node_peers: Option<PathBuf>,
+    /// The program `sockudo`; left out, it is not measured
+    #[arg(long)]
+    sockudo: Option<PathBuf>,
     /// Viewers of each server
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(300..=100_000))]
     viewers: u32,
@@ -65,20 +69,11 @@ pub(crate) fn run(program: &Path, arguments: &FanoutArguments) -> Result<()> {
         crowdlink: program.to_owned(),
         nats: arguments.nats.clone().unwrap_or_default(),
         node_peers: arguments.node_peers.clone().unwrap_or_default(),
+        sockudo: arguments.sockudo.clone().unwrap_or_default(),
     };
-    let mut groups = vec![vec![Kind::Crowdlink]];
-    if arguments.node_peers.is_some() {
-        groups = vec![vec![Kind::Crowdlink, Kind::UWebSockets, Kind::Ws]];
-    }
-    if arguments.nats.is_some() {
-        let mut group = groups.first().cloned().unwrap_or_default();
-        group.truncate(2);
-        group.push(Kind::Nats);
-        groups.insert(0, group);
-    }
     let cores = core_use::two()?;
     let time = Duration::from_secs(arguments.seconds);
-    for group in groups {
+    for group in groups(arguments) {
         open_files::raise(group.len() * (viewers + PUBLISHERS))?;
         measure(
             &group,
@@ -93,6 +88,28 @@ pub(crate) fn run(program: &Path, arguments: &FanoutArguments) -> Result<()> {
         beside_misbehaving(&programs, (viewers, cores), (arguments.rounds, time), each)?;
     }
     Ok(())
+}
+
+/// Who is measured together: ours, uWebSockets, and one of the others.
+fn groups(arguments: &FanoutArguments) -> Vec<Vec<Kind>> {
+    let node_peers = arguments.node_peers.is_some();
+    let mut always = vec![Kind::Crowdlink];
+    if node_peers {
+        always.push(Kind::UWebSockets);
+    }
+    let others = [
+        (Kind::Nats, arguments.nats.is_some()),
+        (Kind::Ws, node_peers),
+        (Kind::Sockudo, arguments.sockudo.is_some()),
+    ];
+    let wanted = others.into_iter().filter(|(_, is_there)| *is_there);
+    let mut groups: Vec<_> = wanted
+        .map(|(kind, _)| [&always[..], &[kind]].concat())
+        .collect();
+    if groups.is_empty() {
+        groups.push(always);
+    }
+    groups
 }
 
 /// Measures ours alone and beside viewers that do not behave, in turns. That it ends says that no

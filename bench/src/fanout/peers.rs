@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
 
+use super::pusher;
 use crate::server::{self, CLIENT_ID, Server, Wanted};
 use crate::socket;
 
@@ -27,6 +28,14 @@ pub(super) enum Kind {
     UWebSockets,
     Nats,
     Ws,
+    Sockudo,
+}
+
+impl Kind {
+    /// Whether events are published over HTTP, each with an answer.
+    pub(super) fn answers(self) -> bool {
+        matches!(self, Self::Crowdlink | Self::Sockudo)
+    }
 }
 
 impl fmt::Display for Kind {
@@ -36,6 +45,7 @@ impl fmt::Display for Kind {
             Self::UWebSockets => "uWebSockets",
             Self::Nats => "NATS",
             Self::Ws => "ws",
+            Self::Sockudo => "sockudo",
         })
     }
 }
@@ -47,6 +57,7 @@ pub(super) struct Programs {
     pub(super) nats: PathBuf,
     /// The folder of the servers in JavaScript.
     pub(super) node_peers: PathBuf,
+    pub(super) sockudo: PathBuf,
 }
 
 /// A server that runs; it ends when this is dropped.
@@ -73,6 +84,7 @@ impl Peer {
             Kind::UWebSockets => node(kind, &programs.node_peers.join("uwebsockets.cjs")),
             Kind::Ws => node(kind, &programs.node_peers.join("ws.cjs")),
             Kind::Nats => nats(&programs.nats),
+            Kind::Sockudo => sockudo(&programs.sockudo),
         }
     }
 
@@ -111,23 +123,37 @@ impl Peer {
                 format!("{NATS_CONNECT}SUB viewers 1\r\nPING\r\n"),
                 "PONG",
             ),
+            Kind::Sockudo => (
+                pusher::VIEWER_PATH,
+                pusher::SUBSCRIBE.to_owned(),
+                pusher::SUBSCRIBED,
+            ),
         };
         socket::upgrade(&mut stream, path)?;
+        if self.kind == Kind::Sockudo {
+            self.hear(&mut stream, pusher::GREETING)?;
+        }
         stream.write_all(&socket::text_frame(said.as_bytes())?)?;
+        self.hear(&mut stream, answer)?;
+        Ok(stream)
+    }
+
+    /// Reads up to a message that has this in it.
+    fn hear(&self, stream: &mut TcpStream, wanted: &str) -> Result<()> {
         for _ in 0..GREETINGS_MAX {
-            let heard = socket::read_frame(&mut stream)?;
-            if String::from_utf8_lossy(&heard).contains(answer) {
-                return Ok(stream);
+            let heard = socket::read_frame(stream)?;
+            if String::from_utf8_lossy(&heard).contains(wanted) {
+                return Ok(());
             }
         }
-        anyhow::bail!("{}: no subscription", self.kind)
+        anyhow::bail!("{}: {wanted:?} did not come", self.kind)
     }
 
     /// A connection to publish over, as number `index`.
     pub(super) fn publisher(&self, index: usize) -> Result<TcpStream> {
         let mut stream = socket::connect(self.address, index)?;
         match self.kind {
-            Kind::Crowdlink => {}
+            Kind::Crowdlink | Kind::Sockudo => {}
             Kind::UWebSockets | Kind::Ws => socket::upgrade(&mut stream, "/")?,
             Kind::Nats => {
                 socket::upgrade(&mut stream, "/")?;
@@ -146,6 +172,7 @@ impl Peer {
                 let length = text.len();
                 socket::text_frame(format!("PUB viewers {length}\r\n{text}\r\n").as_bytes())
             }
+            Kind::Sockudo => pusher::event(self.address, text),
         }
     }
 
@@ -224,8 +251,7 @@ fn node(kind: Kind, script: &Path) -> Result<Peer> {
 }
 
 fn nats(program: &Path) -> Result<Peer> {
-    // It tells nobody which port it got, so it is told a free one.
-    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let address = free_address()?;
     let mut settings = NamedTempFile::new()?;
     write!(
         settings,
@@ -240,8 +266,43 @@ fn nats(program: &Path) -> Result<Peer> {
         .stderr(Stdio::null())
         .spawn()
         .context("nats-server does not start")?;
+    listening(Kind::Nats, address, child, settings)
+}
+
+fn sockudo(program: &Path) -> Result<Peer> {
+    let address = free_address()?;
+    let mut settings = NamedTempFile::new()?;
+    write!(settings, "{}", pusher::settings())?;
+    let child = Command::new(program)
+        .arg("--config")
+        .arg(settings.path())
+        // Its variables have such names that others' would be taken for them.
+        .env_clear()
+        .env("HOST", address.ip().to_string())
+        .env("PORT", address.port().to_string())
+        .env("RUST_LOG", "warn")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("sockudo does not start")?;
+    listening(Kind::Sockudo, address, child, settings)
+}
+
+/// For a server that tells nobody which port it got.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+/// Waits until the server listens there.
+fn listening(
+    kind: Kind,
+    address: SocketAddr,
+    child: Child,
+    settings: NamedTempFile,
+) -> Result<Peer> {
     let peer = Peer {
-        kind: Kind::Nats,
+        kind,
         address,
         running: Running::Peer {
             child,
@@ -254,5 +315,5 @@ fn nats(program: &Path) -> Result<Peer> {
         }
         sleep(LOOK);
     }
-    anyhow::bail!("nats-server does not listen")
+    anyhow::bail!("{kind} does not listen")
 }

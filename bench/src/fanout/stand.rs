@@ -290,15 +290,15 @@ impl Stand {
         Ok(())
     }
 
-    /// What comes to a publisher: ours answers each event.
+    /// What comes to a publisher: some answer each event.
     fn answer(&mut self, index: usize, scratch: &mut [u8]) -> Result<()> {
         let kind = self.peer.kind;
         let read = self.stream(u64::try_from(index)?)?.read(scratch)?;
         anyhow::ensure!(read > 0, "{kind}: a publisher's connection was closed");
         let answer = scratch.get(..read).unwrap_or_default();
         anyhow::ensure!(
-            kind != Kind::Crowdlink || answer.starts_with(b"HTTP/1.1 200 "),
-            "refused: {}",
+            !kind.answers() || answer.starts_with(b"HTTP/1.1 200 "),
+            "{kind}: refused: {}",
             String::from_utf8_lossy(answer)
         );
         Ok(())
