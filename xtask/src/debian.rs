@@ -12,6 +12,8 @@ use crate::job::{self, BUILD_LIMIT};
 /// Says that a new version of PostgreSQL gets no database of the system's own. There while it is
 /// installed only, so that what the user installs later is as Debian has it.
 const NO_SYSTEM_DATABASE: &str = "/etc/postgresql-common/createcluster.d/crowdlink-setup.conf";
+/// One of the types that come with Protocol Buffers, where their compiler looks for it.
+const PROTOBUF_TYPE: &str = "google/protobuf/timestamp.proto";
 
 /// A Debian package and how to see that it is not needed.
 pub(crate) struct Package {
@@ -44,6 +46,12 @@ pub(crate) const NATS: Package = Package {
 pub(crate) const PROTOBUF_COMPILER: Package = Package {
     name: "protobuf-compiler",
     there: || runs("protoc", "--version"),
+    install: None,
+};
+/// The types that come with Protocol Buffers, which the compiler's package only recommends.
+pub(crate) const PROTOBUF_TYPES: Package = Package {
+    name: "libprotobuf-dev",
+    there: protobuf_has_its_types,
     install: None,
 };
 
@@ -125,6 +133,11 @@ fn as_root(program: &str, arguments: &[&str]) -> Result<()> {
 
 fn runs(program: &str, argument: &str) -> bool {
     job::ask(Command::new(program).arg(argument)).is_some()
+}
+
+fn protobuf_has_its_types() -> bool {
+    let compile = ["--descriptor_set_out=/dev/null", PROTOBUF_TYPE];
+    job::ask(Command::new("protoc").args(compile)).is_some()
 }
 
 fn python_makes_environments() -> bool {

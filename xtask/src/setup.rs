@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::debian::{self, CHROMIUM, NATS, POSTGRESQL, PROTOBUF_COMPILER, VENV};
+use crate::debian::{self, CHROMIUM, NATS, POSTGRESQL, PROTOBUF_COMPILER, PROTOBUF_TYPES, VENV};
 use crate::job::{self, BUILD_LIMIT};
 use crate::paths::Paths;
 
@@ -124,7 +124,7 @@ pub(crate) fn for_browser(paths: &Paths) -> Result<()> {
 
 /// The servers of WebSockets that ours is measured beside.
 pub(crate) fn for_fanout(paths: &Paths) -> Result<()> {
-    debian::packages(&[PROTOBUF_COMPILER])?;
+    debian::packages(&[PROTOBUF_COMPILER, PROTOBUF_TYPES])?;
     tool(paths, &SOCKUDO)?;
     node_packages(paths, &paths.node_peers(), "the peers in JavaScript")
 }
