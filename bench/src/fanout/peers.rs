@@ -36,6 +36,11 @@ impl Kind {
     pub(super) fn answers(self) -> bool {
         matches!(self, Self::Crowdlink | Self::Sockudo)
     }
+
+    /// Whether a publisher's connection ends with the answer.
+    pub(super) const fn closes(self) -> bool {
+        matches!(self, Self::Sockudo)
+    }
 }
 
 impl fmt::Display for Kind {

@@ -233,8 +233,10 @@ impl Stand {
                 return Ok(());
             }
             for event in ready.drain(..) {
-                let read = self.stream(event.data.u64())?.read(&mut scratch)?;
-                anyhow::ensure!(read > 0, "a connection was closed");
+                let index = event.data.u64();
+                if self.stream(index)?.read(&mut scratch)? == 0 {
+                    self.was_closed(index)?;
+                }
             }
         }
     }
@@ -248,9 +250,24 @@ impl Stand {
         stream.context("a strange socket")
     }
 
+    /// The server closed a connection: some do with a publisher's, once it has its answer.
+    fn was_closed(&self, index: u64) -> Result<()> {
+        let kind = self.peer.kind;
+        let slot = usize::try_from(index)?.checked_sub(PUBLISHERS_FROM);
+        let publisher = slot.filter(|_| kind.closes());
+        let stream = publisher.and_then(|slot| self.publishers.get(slot));
+        let stream = stream.with_context(|| format!("{kind}: a connection was closed"))?;
+        Ok(epoll::delete(&self.ready, stream)?)
+    }
+
     fn publish(&mut self, round: &mut Round, slot: usize) -> Result<()> {
         let text = events::text(round.events.next(), round.text_bytes);
         let event = self.peer.event(&text)?;
+        if self.peer.kind.closes() {
+            let stream = self.peer.publisher(PUBLISHERS_FROM + slot)?;
+            self.watch(&stream, PUBLISHERS_FROM + slot)?;
+            *self.publishers.get_mut(slot).context("no publisher")? = stream;
+        }
         let publisher = self.publishers.get_mut(slot).context("no publisher")?;
         round.events.sent(slot, now());
         publisher.write_all(&event)?;
@@ -293,8 +310,11 @@ impl Stand {
     /// What comes to a publisher: some answer each event.
     fn answer(&mut self, index: usize, scratch: &mut [u8]) -> Result<()> {
         let kind = self.peer.kind;
-        let read = self.stream(u64::try_from(index)?)?.read(scratch)?;
-        anyhow::ensure!(read > 0, "{kind}: a publisher's connection was closed");
+        let index = u64::try_from(index)?;
+        let read = self.stream(index)?.read(scratch)?;
+        if read == 0 {
+            return self.was_closed(index);
+        }
         let answer = scratch.get(..read).unwrap_or_default();
         anyhow::ensure!(
             !kind.answers() || answer.starts_with(b"HTTP/1.1 200 "),
