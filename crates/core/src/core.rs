@@ -275,12 +275,8 @@ impl Core {
             return Ok(None);
         }
         let request = AddExtension {
-            client_id: client_id.clone(),
-            owner: String::new(),
-            name: None,
-            secrets: Vec::new(),
-            sandbox_takes_platform_tokens: false,
             auto_registered: true,
+            ..AddExtension::new(client_id.clone())
         };
         match registry::add(&self.world, request).await {
             Ok(_) => tracing::info!(%client_id, "registered in the sandbox"),

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod app;
+mod backoff;
 pub mod bus;
 pub mod cli;
 pub mod client_address;

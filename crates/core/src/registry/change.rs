@@ -33,6 +33,20 @@ pub struct AddExtension {
     pub auto_registered: bool,
 }
 
+impl AddExtension {
+    /// One of nobody, known by its id, with a secret that is made for it.
+    pub const fn new(client_id: ClientId) -> Self {
+        Self {
+            client_id,
+            owner: String::new(),
+            name: None,
+            secrets: Vec::new(),
+            sandbox_takes_platform_tokens: false,
+            auto_registered: false,
+        }
+    }
+}
+
 /// What a rotation made.
 #[derive(Clone, Debug)]
 pub struct RotatedSecret {

@@ -46,14 +46,7 @@ impl Cluster {
             random: Arc::new(SeededRandom::from_seed(seed * 100 + node as u64)),
             bus: wire.end(node),
         };
-        let request = AddExtension {
-            client_id: client_id(),
-            owner: String::new(),
-            name: None,
-            secrets: Vec::new(),
-            sandbox_takes_platform_tokens: false,
-            auto_registered: false,
-        };
+        let request = AddExtension::new(client_id());
         registry::add(&world(0), request).await.unwrap();
         let mut cores = Vec::new();
         for node in 0..nodes {

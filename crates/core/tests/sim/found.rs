@@ -31,14 +31,7 @@ impl Alone {
             random: Arc::new(SeededRandom::from_seed(seed)),
             bus: bus.clone(),
         };
-        let request = AddExtension {
-            client_id: client_id(),
-            owner: String::new(),
-            name: None,
-            secrets: Vec::new(),
-            sandbox_takes_platform_tokens: false,
-            auto_registered: false,
-        };
+        let request = AddExtension::new(client_id());
         // The second finds it.
         let _ = registry::add(&world, request).await;
         let core = Core::open(world, CoreOptions::default()).await.unwrap();

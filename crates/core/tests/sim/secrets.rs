@@ -160,14 +160,7 @@ impl Feature for Secrets {
     fn set_up(&mut self, core: Arc<Core>) -> BoxFuture<'static, Result<(), Error>> {
         let made = Arc::clone(&self.made);
         Box::pin(async move {
-            let request = AddExtension {
-                client_id: extension(),
-                owner: String::new(),
-                name: None,
-                secrets: Vec::new(),
-                sandbox_takes_platform_tokens: false,
-                auto_registered: false,
-            };
+            let request = AddExtension::new(extension());
             let added = registry::add(core.world(), request).await?;
             made.lock().push(added.secrets[0].secret.clone());
             Ok(())

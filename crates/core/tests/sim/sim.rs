@@ -112,14 +112,7 @@ impl Sim {
             random: Arc::new(SeededRandom::from_seed(self.ground.seed)),
             bus: Arc::new(LocalBus::new()),
         };
-        let request = AddExtension {
-            client_id: client_id(),
-            owner: String::new(),
-            name: None,
-            secrets: Vec::new(),
-            sandbox_takes_platform_tokens: false,
-            auto_registered: false,
-        };
+        let request = AddExtension::new(client_id());
         let added = registry::add(&world, request).now_or_never();
         added.expect("a store that answers at once").unwrap();
         for node in &mut self.nodes {

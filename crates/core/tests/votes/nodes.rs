@@ -50,14 +50,7 @@ impl Nodes {
 
     async fn start(clock: Arc<ManualClock>, ground: Ground, numbers: [u32; 2]) -> Self {
         let world = world(&clock, &ground, 0);
-        let request = AddExtension {
-            client_id: client_id(),
-            owner: String::new(),
-            name: None,
-            secrets: Vec::new(),
-            sandbox_takes_platform_tokens: false,
-            auto_registered: false,
-        };
+        let request = AddExtension::new(client_id());
         registry::add(&world, request).await.unwrap();
         let cores = open(&world, numbers).await;
         let running = cores.iter().map(run).collect();

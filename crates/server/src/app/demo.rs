@@ -23,12 +23,9 @@ impl Demo {
     pub async fn register(core: &Core) -> anyhow::Result<()> {
         let client_id = ClientId::new(DEMO_CLIENT_ID)?;
         let request = AddExtension {
-            client_id,
             owner: DEMO_CHANNEL_ID.to_owned(),
             name: Some("Demo".to_owned()),
-            secrets: Vec::new(),
-            sandbox_takes_platform_tokens: false,
-            auto_registered: false,
+            ..AddExtension::new(client_id)
         };
         match registry::add(core.world(), request).await {
             // It was there.

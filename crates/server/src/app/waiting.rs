@@ -6,6 +6,7 @@ use crowdlink_core::Random;
 use crowdlink_store::{Clock, StoreError};
 
 use super::store::{Opened, open_store};
+use crate::backoff::jittered;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 
@@ -78,19 +79,12 @@ impl Waiting<'_> {
                 let waited = format!("waited {waited_ms} ms for the store (store.wait_ms_max)");
                 return Err(error.context(waited));
             }
-            let next_ms = self.cut(pause_ms).min(left_ms);
+            let next_ms = jittered(pause_ms, self.random).min(left_ms);
             let error = format!("{error:#}");
             tracing::warn!(error, next_ms, left_ms, "the store is away: trying again");
             self.clock.sleep_ms(next_ms).await;
             pause_ms = pause_ms.saturating_mul(2).min(PAUSE_MS_MAX);
         }
-    }
-
-    /// A pause, shorter by up to a half at random.
-    fn cut(&self, pause_ms: u64) -> u64 {
-        let mut bytes = [0; 8];
-        self.random.fill(&mut bytes);
-        pause_ms - u64::from_le_bytes(bytes) % (pause_ms / 2 + 1)
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event, Subscriber};
-use crowdlink_core::Random;
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
@@ -13,6 +12,7 @@ use super::link::{HEARTBEAT_MS, Link};
 use super::outbound::Numbered;
 use super::servers::Servers;
 use super::wire::PART_BYTES_MAX;
+use crate::backoff::jittered;
 
 /// Longest time to connect to one server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -53,14 +53,6 @@ pub(super) async fn run(link: Arc<Link>, servers: Servers) {
         link.clock.sleep_ms(jittered(pause_ms, &*link.random)).await;
         pause_ms = (pause_ms * 2).min(BACKOFF_MS.1);
     }
-}
-
-/// Half of the time to all of it, so that nodes do not come back all at once.
-fn jittered(ms: u64, random: &dyn Random) -> u64 {
-    let mut byte = [0];
-    random.fill(&mut byte);
-    let [byte] = byte;
-    ms / 2 + ms / 2 * u64::from(byte) / 255
 }
 
 struct Connection {
@@ -200,19 +192,4 @@ async fn send(link: &Link, client: &Client, batch: Vec<Numbered>) -> Result<(), 
         }
     }
     client.flush().await.map_err(|_| ())
-}
-
-#[cfg(test)]
-mod tests {
-    use crowdlink_core::SeededRandom;
-
-    use super::*;
-
-    #[test]
-    fn pauses_differ_and_keep_within_half_and_all() {
-        let random = SeededRandom::from_seed(1);
-        let pauses: Vec<u64> = (0..100).map(|_| jittered(5_000, &random)).collect();
-        assert!(pauses.iter().all(|ms| (2_500..=5_000).contains(ms)));
-        assert!(pauses.iter().any(|ms| *ms != pauses[0]));
-    }
 }

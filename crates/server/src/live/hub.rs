@@ -153,8 +153,7 @@ impl Hub {
     pub fn publish_to_any(&self, topics: &[String], frame: &Frame) -> usize {
         let mut receivers: Vec<Arc<Session>> = Vec::new();
         for topic in topics.iter().filter_map(|topic| self.find(topic)) {
-            let seated = topic.seated.lock();
-            receivers.extend(seated.roster.iter().cloned());
+            receivers.extend(topic.seated().iter().cloned());
         }
         receivers.sort_by_key(Arc::as_ptr);
         receivers.dedup_by(|a, b| Arc::ptr_eq(a, b));
@@ -182,7 +181,7 @@ impl Hub {
             return 0;
         };
         self.settle();
-        let sessions: Vec<_> = topic.seated.lock().roster.iter().cloned().collect();
+        let sessions: Vec<_> = topic.seated().iter().cloned().collect();
         for session in &sessions {
             session.close(code, reason);
         }
@@ -192,7 +191,7 @@ impl Hub {
     /// How many sessions are subscribed to a topic.
     pub fn subscribers(&self, topic: &str) -> usize {
         let topic = self.find(topic);
-        topic.map_or(0, |topic| topic.seated.lock().roster.len())
+        topic.map_or(0, |topic| topic.seated().len())
     }
 
     /// How many topics have subscribers.
@@ -225,12 +224,12 @@ impl Hub {
             return count;
         }
         // Held until the last one has it: this is what keeps the order of a topic.
-        let seated = topic.seated.lock();
-        let way = Way::of(seated.roster.len() <= DIRECT_RECEIVERS_MAX);
-        let Some(now_ms) = seated.roster.iter().next().map(|session| session.now_ms()) else {
+        let seated = topic.seated();
+        let way = Way::of(seated.len() <= DIRECT_RECEIVERS_MAX);
+        let Some(now_ms) = seated.iter().next().map(|session| session.now_ms()) else {
             return 0;
         };
-        let sessions = seated.roster.iter();
+        let sessions = seated.iter();
         sessions
             .filter(|session| session.offer(frame, slot, way, now_ms))
             .count()

@@ -71,6 +71,32 @@ pub(super) fn direct(edge: &Arc<RestEdge>) -> Vec<DirectCall> {
     ]
 }
 
+/// Reads and replaces a document.
+fn document(
+    routes: Routes,
+    path: &'static str,
+    id: ConfigId,
+    [reads, replaces]: [Call; 2],
+) -> Routes {
+    routes
+        .get(
+            path,
+            move |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
+                read(id, edge, who, query, asked)
+            },
+            reads,
+        )
+        .post(
+            path,
+            move |edge: Edge,
+                  who: Authorized,
+                  query: Parameters<Channel>,
+                  wanted: Wanted,
+                  body: Text| { replace(id, edge, who, query, wanted, body) },
+            replaces,
+        )
+}
+
 fn channel(routes: Routes, path: &'static str, bytes_max: usize) -> Routes {
     let writes = |summary| {
         let call = Call::of(Who::BroadcasterOrTrusted, summary).channel();
@@ -86,24 +112,8 @@ fn channel(routes: Routes, path: &'static str, bytes_max: usize) -> Routes {
         )
         .takes(either([shape("Patch"), map(shape("Patch"))]))
         .json_bytes_max(bytes_max);
-    routes
-        .get(
-            path,
-            |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
-                read(ConfigId::Channel, edge, who, query, asked)
-            },
-            reads("The channel's configuration"),
-        )
-        .post(
-            path,
-            |edge: Edge,
-             who: Authorized,
-             query: Parameters<Channel>,
-             wanted: Wanted,
-             body: Text| { replace(ConfigId::Channel, edge, who, query, wanted, body) },
-            replaces,
-        )
-        .patch(path, patch_channel, patches)
+    let call = reads("The channel's configuration");
+    document(routes, path, ConfigId::Channel, [call, replaces]).patch(path, patch_channel, patches)
 }
 
 fn extension(routes: Routes, path: &'static str, bytes_max: usize) -> Routes {
@@ -111,34 +121,17 @@ fn extension(routes: Routes, path: &'static str, bytes_max: usize) -> Routes {
         let call = Call::of(Who::TrustedOrOwner, summary).takes(shape(body));
         call.json_bytes_max(bytes_max).conditional()
     };
-    routes
-        .get(
-            path,
-            |edge: Edge, who: Authorized, query: Parameters<Channel>, asked: Asked| {
-                read(ConfigId::Extension, edge, who, query, asked)
-            },
-            reads("The extension's configuration"),
-        )
-        .post(
-            path,
-            |edge: Edge,
-             who: Authorized,
-             query: Parameters<Channel>,
-             wanted: Wanted,
-             body: Text| {
-                replace(ConfigId::Extension, edge, who, query, wanted, body)
-            },
-            writes("Replace the extension's configuration", "Document"),
-        )
-        .patch(
-            path,
-            |edge: Edge,
-             who: Authorized,
-             query: Parameters<Channel>,
-             wanted: Wanted,
-             body: Text| { patch(ConfigId::Extension, edge, who, query, wanted, body) },
-            writes("Patch the extension's configuration", "Patch"),
-        )
+    let calls = [
+        reads("The extension's configuration"),
+        writes("Replace the extension's configuration", "Document"),
+    ];
+    document(routes, path, ConfigId::Extension, calls).patch(
+        path,
+        |edge: Edge, who: Authorized, query: Parameters<Channel>, wanted: Wanted, body: Text| {
+            patch(ConfigId::Extension, edge, who, query, wanted, body)
+        },
+        writes("Patch the extension's configuration", "Patch"),
+    )
 }
 
 async fn read(

@@ -113,6 +113,16 @@ impl Call {
         self
     }
 
+    fn asks(self, required: bool, name: &'static str, schema: Schema, told: &'static str) -> Self {
+        self.parameter(Parameter {
+            name,
+            header: false,
+            required,
+            schema,
+            told,
+        })
+    }
+
     /// It takes a parameter.
     pub(in crate::rest) fn query(
         self,
@@ -120,13 +130,7 @@ impl Call {
         schema: Schema,
         told: &'static str,
     ) -> Self {
-        self.parameter(Parameter {
-            name,
-            header: false,
-            required: false,
-            schema,
-            told,
-        })
+        self.asks(false, name, schema, told)
     }
 
     /// It needs a parameter.
@@ -136,13 +140,7 @@ impl Call {
         schema: Schema,
         told: &'static str,
     ) -> Self {
-        self.parameter(Parameter {
-            name,
-            header: false,
-            required: true,
-            schema,
-            told,
-        })
+        self.asks(true, name, schema, told)
     }
 
     /// It takes the id of one of several things.

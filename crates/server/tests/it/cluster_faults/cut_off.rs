@@ -7,7 +7,7 @@ use serde_json::json;
 use services::{Nats, Postgres, Proxy};
 
 use super::keeper::Keeper;
-use super::load::{Failure, Load};
+use super::load::Load;
 use super::{Cluster, STATE, Ways, told};
 
 /// Two nodes; what node 0 reaches the bus or the store by.
@@ -78,8 +78,7 @@ async fn no_store(fault: fn(&Proxy) -> Result<()>) {
     let done = load.finish().await;
     assert_eq!(done.failures[1], [], "of the node that was not cut off");
     for failure in &done.failures[0] {
-        let clean = matches!(failure, Failure::Status(status) if status.is_server_error());
-        assert!(clean, "{failure:?}");
+        assert!(failure.is_clean(), "{failure:?}");
     }
     cluster.agree_within(&done, Duration::from_secs(5)).await;
 }

@@ -7,7 +7,7 @@ use services::Postgres;
 
 use super::Cluster;
 use super::keeper::Keeper;
-use super::load::{Failure, Load};
+use super::load::Load;
 
 async fn goes_through(fault: fn(&Postgres) -> Result<()>) {
     let cluster = Cluster::start(2).await;
@@ -25,8 +25,7 @@ async fn goes_through(fault: fn(&Postgres) -> Result<()>) {
     keeper.finish().await;
     let done = load.finish().await;
     for failure in done.failures.iter().flatten() {
-        let clean = matches!(failure, Failure::Status(status) if status.is_server_error());
-        assert!(clean, "{failure:?}");
+        assert!(failure.is_clean(), "{failure:?}");
     }
     cluster.agree_within(&done, Duration::from_secs(5)).await;
 }

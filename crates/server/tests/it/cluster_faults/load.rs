@@ -45,6 +45,13 @@ pub(super) enum Failure {
     Silence,
 }
 
+impl Failure {
+    /// Whether the fault is told as one of ours.
+    pub(super) fn is_clean(self) -> bool {
+        matches!(self, Self::Status(status) if status.is_server_error())
+    }
+}
+
 /// What came of the requests to one node.
 #[derive(Default)]
 struct Seen {
