@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::core_use;
 use crate::server::{Server, Wanted};
@@ -36,10 +36,22 @@ pub(crate) struct VotesArguments {
     /// How often to measure each, in turns
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
+    /// How many connections; each number is a measurement of its own
+    #[arg(long, value_delimiter = ',', default_values_t = CONNECTIONS, value_parser = connections_of)]
+    connections: Vec<usize>,
+    /// Who votes for what; left out, all of them
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Voting::ALL)]
+    voting: Vec<Voting>,
+}
+
+/// How many connections a measurement may have.
+fn connections_of(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| "a number from 1 to 10000".to_owned())
 }
 
 /// Who votes for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Voting {
     /// Everybody once, on one poll.
     OnePoll,
@@ -95,13 +107,13 @@ pub(crate) fn run(program: &Path, arguments: &VotesArguments) -> Result<()> {
     let mut syncs = Vec::new();
     for round in 1..=arguments.rounds {
         syncs.push(disk::syncs_per_s(Duration::from_secs(1))?);
-        for connections in CONNECTIONS {
+        for connections in arguments.connections.iter().copied() {
             let load = |requests| Load {
                 requests,
                 connections,
                 time,
             };
-            for voting in Voting::ALL {
+            for voting in arguments.voting.iter().copied() {
                 let name = format!("crowdlink, {}, {connections} connections", voting.name());
                 let requests = voters.requests(voting, round, connections);
                 let figures = load(requests).run(&[(server.address, server.id())])?;

@@ -33,6 +33,7 @@ use crate::contract::{
     BATCH_ITEMS_MAX, Commit, Entry, Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError,
 };
 pub use bulk::SqliteBulk;
+use checkpoint::Restart;
 pub use options::SqliteOptions;
 pub use read_only::ReadOnlySqlite;
 use reader::Readers;
@@ -88,11 +89,13 @@ impl SqliteStore {
         let checkpointer = schema::open_checkpointer(&path, &options)?;
         let (readers, mut threads) = Readers::start(&path, &options)?;
         let (wake, woken) = sync_channel(1);
-        let (writer, thread_) = Writer::start(connection, Arc::clone(&clock), &options, wake)?;
+        let restart = Restart::default();
+        let asked = (wake, restart.clone());
+        let (writer, thread_) = Writer::start(connection, Arc::clone(&clock), &options, asked)?;
         threads.push(thread_);
         let checkpoints = options.clone();
         threads.push(thread("store-checkpointer", move || {
-            checkpoint::run(&checkpointer, &woken, &checkpoints);
+            checkpoint::run(&checkpointer, &woken, &restart, &checkpoints);
         })?);
         Ok(Arc::new(Self {
             path,

@@ -19,6 +19,9 @@ pub struct SqliteOptions {
     pub busy_timeout_ms: u64,
     /// Growth of the write-ahead log, in pages, after which a checkpoint is due.
     pub checkpoint_pages: u32,
+    /// Length of the write-ahead log, in pages, from which on it begins anew at the next checkpoint
+    /// that nobody reads beside; its file keeps its length.
+    pub restart_pages: u32,
     /// Length of the write-ahead log, in pages, from which on its file is cut back to nothing.
     pub truncate_pages: u32,
     /// A checkpoint is tried this often in any case, in ms.
@@ -38,6 +41,7 @@ impl Default for SqliteOptions {
             waiting_reads_max: 8_192,
             busy_timeout_ms: 5_000,
             checkpoint_pages: 1_000,
+            restart_pages: 4_096,
             truncate_pages: 16_384,
             checkpoint_interval_ms: 30_000,
             database_pages_max: None,

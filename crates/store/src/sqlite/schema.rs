@@ -16,6 +16,8 @@ const APPLICATION_ID: i64 = 0x4352_5744;
 /// Memory for pages on the connection that writes.
 const WRITER_CACHE_KIB: i64 = 32 * 1_024;
 
+const PAGE_BYTES: i64 = 4_096;
+
 /// Pause between two looks at a database that is locked, in ms.
 const BUSY_PAUSE_MS: u64 = 10;
 
@@ -95,6 +97,11 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
     // Pages of a large group stay in memory until its commit, else they are written twice.
     connection
         .pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
+        .map_err(unavailable)?;
+    // What a long log leaves when it begins anew.
+    let log_bytes = i64::from(options.truncate_pages) * PAGE_BYTES;
+    connection
+        .pragma_update_and_check(None, "journal_size_limit", log_bytes, |_| Ok(()))
         .map_err(unavailable)?;
     if let Some(pages) = options.database_pages_max {
         connection

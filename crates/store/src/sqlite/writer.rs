@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::apply;
+use super::checkpoint::Restart;
 use super::options::SqliteOptions;
 use super::schema::{self, Durability, unavailable};
 use super::thread;
@@ -47,12 +48,12 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread. `wake` is told when a checkpoint is due, and dropped when the thread
-    /// has ended.
+    /// has ended; `restart` is looked at after each group.
     pub(super) fn start(
         mut connection: Connection,
         clock: Arc<dyn Clock>,
         options: &SqliteOptions,
-        wake: SyncSender<()>,
+        (wake, restart): (SyncSender<()>, Restart),
     ) -> Result<(Self, JoinHandle<()>), StoreError> {
         watch_log(&mut connection, options.checkpoint_pages, wake)?;
         let (sender, jobs) = sync_channel(options.waiting_commits_max);
@@ -65,6 +66,7 @@ impl Writer {
             connection,
             clock,
             jobs,
+            restart,
             group_commits_max: options.group_commits_max,
             group_bytes_max: options.group_bytes_max,
             transactions: Arc::clone(&transactions),
@@ -172,6 +174,7 @@ struct Worker {
     connection: Connection,
     clock: Arc<dyn Clock>,
     jobs: Receiver<Job>,
+    restart: Restart,
     group_commits_max: usize,
     group_bytes_max: usize,
     transactions: Arc<AtomicU64>,
@@ -186,6 +189,7 @@ impl Worker {
                     let (group, other) = self.drain(first);
                     next = other;
                     self.commit(group);
+                    self.restart.answer(&self.connection);
                 }
                 Job::Sweep(limit, answer) => {
                     let swept = apply::sweep(&mut self.connection, self.clock.as_ref(), limit);
