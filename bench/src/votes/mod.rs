@@ -46,7 +46,10 @@ pub(crate) struct VotesArguments {
 
 /// How many connections a measurement may have.
 fn connections_of(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=10_000).contains(number));
     number.ok_or_else(|| "a number from 1 to 10000".to_owned())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::map::Entry;
 use serde_json::{Map, Value};
@@ -68,54 +68,109 @@ impl Claims {
     /// Reads a payload. Duplicate keys at any depth, claims of a wrong type and unknown roles are
     /// refused (`spec 1.2`, `spec 5`).
     pub fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
-        let mut fields = parse_strict(payload)?;
-        // By name: reading through `Deserialize` would buffer them all once more, and every new
-        // viewer's token comes through here.
-        Ok(Self {
-            iss: take(&mut fields, "iss")?,
-            iat: take(&mut fields, "iat")?,
-            nbf: take(&mut fields, "nbf")?,
-            exp: take(&mut fields, "exp")?,
-            allowed_stage: take(&mut fields, "allowed_stage")?,
-            app_id: take(&mut fields, "app_id")?,
-            channel_id: take(&mut fields, "channel_id")?,
-            user_id: take(&mut fields, "user_id")?,
-            opaque_user_id: take(&mut fields, "opaque_user_id")?,
-            role: take(&mut fields, "role")?,
-            jti: take(&mut fields, "jti")?,
-            fam: take(&mut fields, "fam")?,
-            grant: take(&mut fields, "grant")?,
-            identifier: take(&mut fields, "identifier")?,
-            other: fields,
-        })
+        // In one go: `Deserialize` would buffer every claim, and every new viewer's token comes
+        // through here.
+        parse_whole(payload, ClaimsSeed)
     }
 }
 
-/// Takes a claim out; `null` counts as none.
-fn take<T: DeserializeOwned>(
-    fields: &mut Map<String, Value>,
-    name: &str,
-) -> Result<Option<T>, ClaimsError> {
-    match fields.shift_remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => T::deserialize(value)
-            .map(Some)
-            .map_err(|error| ClaimsError(format!("{name}: {error}"))),
+/// Reads claims, refusing what comes twice.
+struct ClaimsSeed;
+
+impl<'de> DeserializeSeed<'de> for ClaimsSeed {
+    type Value = Claims;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Claims, D::Error> {
+        deserializer.deserialize_map(self)
     }
+}
+
+impl<'de> Visitor<'de> for ClaimsSeed {
+    type Value = Claims;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+        let mut claims = Claims::default();
+        let mut seen = Vec::with_capacity(Name::COUNT);
+        while let Some(name) = map.next_key::<Name>()? {
+            if let Name::Other(key) = name {
+                insert_once(&mut claims.other, key, &mut map)?;
+                continue;
+            }
+            if seen.contains(&name) {
+                return Err(A::Error::custom("duplicate claim"));
+            }
+            // `null` counts as none.
+            match &name {
+                Name::Iss => claims.iss = map.next_value()?,
+                Name::Iat => claims.iat = map.next_value()?,
+                Name::Nbf => claims.nbf = map.next_value()?,
+                Name::Exp => claims.exp = map.next_value()?,
+                Name::AllowedStage => claims.allowed_stage = map.next_value()?,
+                Name::AppId => claims.app_id = map.next_value()?,
+                Name::ChannelId => claims.channel_id = map.next_value()?,
+                Name::UserId => claims.user_id = map.next_value()?,
+                Name::OpaqueUserId => claims.opaque_user_id = map.next_value()?,
+                Name::Role => claims.role = map.next_value()?,
+                Name::Jti => claims.jti = map.next_value()?,
+                Name::Fam => claims.fam = map.next_value()?,
+                Name::Grant => claims.grant = map.next_value()?,
+                Name::Identifier => claims.identifier = map.next_value()?,
+                Name::Other(_) => {}
+            }
+            seen.push(name);
+        }
+        Ok(claims)
+    }
+}
+
+/// The name of a claim.
+#[derive(PartialEq, Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Name {
+    Iss,
+    Iat,
+    Nbf,
+    Exp,
+    AllowedStage,
+    AppId,
+    ChannelId,
+    UserId,
+    OpaqueUserId,
+    Role,
+    Jti,
+    Fam,
+    Grant,
+    Identifier,
+    Other(String),
+}
+
+impl Name {
+    /// Names that are known.
+    const COUNT: usize = 14;
 }
 
 /// Parses a JSON object in which none says a key twice, as payloads and headers of tokens are read.
 pub fn parse_strict(text: &[u8]) -> Result<Map<String, Value>, ClaimsError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = Strict
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| ClaimsError(error.to_string()))?;
-    if let Value::Object(fields) = value {
+    if let Value::Object(fields) = parse_whole(text, Strict)? {
         Ok(fields)
     } else {
         Err(ClaimsError("not an object".into()))
     }
+}
+
+/// Reads a text to its end.
+fn parse_whole<'de, S: DeserializeSeed<'de>>(
+    text: &'de [u8],
+    seed: S,
+) -> Result<S::Value, ClaimsError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    seed.deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| ClaimsError(error.to_string()))
 }
 
 /// Builds a [`Value`], refusing duplicate keys.
@@ -171,17 +226,26 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Self)?;
-            match object.entry(key) {
-                Entry::Vacant(place) => place.insert(value),
-                Entry::Occupied(place) => {
-                    let key = place.key();
-                    return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
-                }
-            };
+            insert_once(&mut object, key, &mut map)?;
         }
         Ok(Value::Object(object))
     }
+}
+
+fn insert_once<'de, A: MapAccess<'de>>(
+    object: &mut Map<String, Value>,
+    key: String,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    let value = map.next_value_seed(Strict)?;
+    match object.entry(key) {
+        Entry::Vacant(place) => place.insert(value),
+        Entry::Occupied(place) => {
+            let key = place.key();
+            return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
+        }
+    };
+    Ok(())
 }
 
 /// Serialises to JSON whose base64url encoding has neither `-` nor `_`: browsers decode payloads
@@ -212,7 +276,13 @@ mod tests {
 
     #[test]
     fn duplicate_keys_are_refused_at_any_depth() {
-        for text in [r#"{"exp":1,"exp":2}"#, r#"{"exp":1,"x":[{"a":1,"a":1}]}"#] {
+        for text in [
+            r#"{"exp":1,"exp":2}"#,
+            r#"{"exp":null,"exp":2}"#,
+            r#"{"exp":1,"\u0065xp":1}"#,
+            r#"{"exp":1,"x":1,"x":1}"#,
+            r#"{"exp":1,"x":[{"a":1,"a":1}]}"#,
+        ] {
             assert!(Claims::parse(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -1,6 +1,6 @@
 //! Commits in SQL: the checks and writes of a group, in one transaction.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::schema::unavailable;
 use crate::clock::Clock;
@@ -39,9 +39,11 @@ pub(super) fn group<'a>(
         .map_err(unavailable)?;
     let mut revision = before;
     let mut outcomes = Outcomes::new();
+    let mut statements = Statements::of(&transaction).map_err(unavailable)?;
     for commit in commits {
-        outcomes.push(one(&transaction, clock.now_ms(), commit, &mut revision)?);
+        outcomes.push(statements.apply(clock.now_ms(), commit, &mut revision)?);
     }
+    drop(statements);
     if revision != before {
         transaction
             .prepare_cached(SET_REVISION)
@@ -52,67 +54,76 @@ pub(super) fn group<'a>(
     Ok(outcomes)
 }
 
-/// The outer error fails the group; the inner one is a conflict of this commit alone. All checks
-/// come before the first write, so a conflict has written nothing.
-fn one(
-    transaction: &Transaction<'_>,
-    now_ms: i64,
-    commit: &Commit,
-    revision: &mut i64,
-) -> Result<Result<u64, StoreError>, StoreError> {
-    for check in &commit.checks {
-        if !holds(transaction, now_ms, check).map_err(unavailable)? {
-            let key = check.key.clone();
-            return Ok(Err(StoreError::Conflict { key }));
-        }
-    }
-    let next = revision
-        .checked_add(1)
-        .ok_or_else(|| StoreError::Unavailable("revisions are used up".into()))?;
-    for write in &commit.writes {
-        apply(transaction, next, write)?;
-    }
-    *revision = next;
-    Ok(Ok(next.unsigned_abs()))
+/// What a group runs over and over, looked up once.
+struct Statements<'t> {
+    version: CachedStatement<'t>,
+    put: CachedStatement<'t>,
+    delete: CachedStatement<'t>,
 }
 
-fn holds(
-    transaction: &Transaction<'_>,
-    now_ms: i64,
-    check: &Check,
-) -> Result<bool, rusqlite::Error> {
-    let version: Option<i64> = transaction
-        .prepare_cached(VERSION)?
-        .query_row((&check.key, now_ms), |row| row.get(0))
-        .optional()?;
-    Ok(match check.expect {
-        Expect::Absent => version.is_none(),
-        Expect::Any => version.is_some(),
-        Expect::Version(expected) => {
-            version.is_some_and(|found| i64::try_from(expected) == Ok(found))
-        }
-    })
-}
-
-fn apply(transaction: &Transaction<'_>, revision: i64, write: &Write) -> Result<(), StoreError> {
-    match write {
-        Write::Put {
-            key,
-            value,
-            expires_at_ms,
-        } => {
-            let text = std::str::from_utf8(value)
-                .map_err(|_| StoreError::Refused("a value is not UTF-8".into()))?;
-            transaction
-                .prepare_cached(PUT)
-                .and_then(|mut statement| statement.execute((key, text, revision, expires_at_ms)))
-        }
-        Write::Delete { key } => transaction
-            .prepare_cached(DELETE)
-            .and_then(|mut statement| statement.execute([key])),
+impl<'t> Statements<'t> {
+    fn of(transaction: &'t Transaction<'_>) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            version: transaction.prepare_cached(VERSION)?,
+            put: transaction.prepare_cached(PUT)?,
+            delete: transaction.prepare_cached(DELETE)?,
+        })
     }
-    .map_err(unavailable)?;
-    Ok(())
+
+    /// The outer error fails the group; the inner one is a conflict of this commit alone. All checks
+    /// come before the first write, so a conflict has written nothing.
+    fn apply(
+        &mut self,
+        now_ms: i64,
+        commit: &Commit,
+        revision: &mut i64,
+    ) -> Result<Result<u64, StoreError>, StoreError> {
+        for check in &commit.checks {
+            if !self.holds(now_ms, check).map_err(unavailable)? {
+                let key = check.key.clone();
+                return Ok(Err(StoreError::Conflict { key }));
+            }
+        }
+        let next = revision
+            .checked_add(1)
+            .ok_or_else(|| StoreError::Unavailable("revisions are used up".into()))?;
+        for write in &commit.writes {
+            self.write(next, write)?;
+        }
+        *revision = next;
+        Ok(Ok(next.unsigned_abs()))
+    }
+
+    fn holds(&mut self, now_ms: i64, check: &Check) -> Result<bool, rusqlite::Error> {
+        let version: Option<i64> = self
+            .version
+            .query_row((&check.key, now_ms), |row| row.get(0))
+            .optional()?;
+        Ok(match check.expect {
+            Expect::Absent => version.is_none(),
+            Expect::Any => version.is_some(),
+            Expect::Version(expected) => {
+                version.is_some_and(|found| i64::try_from(expected) == Ok(found))
+            }
+        })
+    }
+
+    fn write(&mut self, revision: i64, write: &Write) -> Result<(), StoreError> {
+        match write {
+            Write::Put {
+                key,
+                value,
+                expires_at_ms,
+            } => {
+                let text = std::str::from_utf8(value)
+                    .map_err(|_| StoreError::Refused("a value is not UTF-8".into()))?;
+                self.put.execute((key, text, revision, expires_at_ms))
+            }
+            Write::Delete { key } => self.delete.execute([key]),
+        }
+        .map_err(unavailable)?;
+        Ok(())
+    }
 }
 
 /// Removes up to `limit` expired records, longest dead first.
