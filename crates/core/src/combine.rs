@@ -115,7 +115,13 @@ where
             combiner: self,
             key,
         };
-        while let Some(batch) = self.next_batch(key) {
+        loop {
+            // Those who just had their answers, and whoever else is ready, come before the next
+            // batch: else it is of the few that came while the last one was applied.
+            tokio::task::yield_now().await;
+            let Some(batch) = self.next_batch(key) else {
+                return;
+            };
             let (operations, answers): (Vec<O>, Vec<_>) = batch
                 .into_iter()
                 .map(|waiting| (waiting.operation, waiting.answer))

@@ -8,9 +8,10 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::task::Context;
 
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -18,9 +19,9 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
-use tracing::{Instrument, Level};
+use tracing::Level;
 
-use crate::access::{Access, RequestId, known_method, span};
+use crate::access::{self, Access, RequestId, known_method};
 use crate::listen::Peer;
 use crate::ops::Stopwatch;
 
@@ -156,12 +157,18 @@ impl Route {
 /// need not wait for anything has it only where lines of level debug are written; such an answer
 /// writes none above.
 async fn in_span(id: RequestId, mut answering: Answering) -> Response {
-    if !tracing::enabled!(Level::DEBUG)
-        && let Poll::Ready(response) = futures::poll!(&mut answering)
-    {
-        return response;
-    }
-    answering.instrument(span(id)).await
+    let mut span = tracing::enabled!(Level::DEBUG).then(|| access::span(id));
+    let polled = |cx: &mut Context<'_>| {
+        if let Some(span) = &span {
+            return span.in_scope(|| answering.as_mut().poll(cx));
+        }
+        let polled = answering.as_mut().poll(cx);
+        if polled.is_pending() {
+            span = Some(access::span(id));
+        }
+        polled
+    };
+    poll_fn(polled).await
 }
 
 /// What is counted of a route: looked up by its labels once.
@@ -179,7 +186,7 @@ impl Figures {
     fn tell(&self, id: RequestId, status: StatusCode, seconds: f64) {
         let (access, method, path) = (&self.access, self.method, self.path);
         if Access::is_logged(status) {
-            span(id).in_scope(|| access.log(method, path, status, seconds));
+            access::span(id).in_scope(|| access.log(method, path, status, seconds));
         }
         let counter = || {
             let labels = access.labels(method, path, status);

@@ -41,9 +41,15 @@ pub(super) fn run(
     // Real time: a checkpoint is invisible to everyone but the disk.
     let interval = Duration::from_millis(options.checkpoint_interval_ms);
     while let Ok(()) | Err(RecvTimeoutError::Timeout) = wake.recv_timeout(interval) {
-        let pages = pass(connection, options.truncate_pages);
-        let is_long = pages.is_some_and(|pages| i64::from(pages) >= options.restart_pages.into());
-        restart.0.store(is_long, Ordering::Relaxed);
+        let is_long = |pages| i64::from(pages) >= i64::from(options.restart_pages);
+        if pass(connection, options.truncate_pages).is_some_and(is_long) {
+            // What came meanwhile is little: mostly this gets to its end before more comes, and
+            // then syncs the database, which the writer need not wait for.
+            let pages = pass(connection, options.truncate_pages);
+            restart
+                .0
+                .store(pages.is_some_and(is_long), Ordering::Relaxed);
+        }
     }
     pass(connection, 0);
 }
