@@ -94,32 +94,31 @@ impl<'de> Visitor<'de> for ClaimsSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
         let mut claims = Claims::default();
-        let mut seen = Vec::with_capacity(Name::COUNT);
-        while let Some(name) = map.next_key::<Name>()? {
-            if let Name::Other(key) = name {
-                insert_once(&mut claims.other, key, &mut map)?;
-                continue;
-            }
+        let mut seen: Vec<String> = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
             if seen.contains(&name) {
-                return Err(A::Error::custom("duplicate claim"));
+                return Err(twice::<A>(&name));
             }
             // `null` counts as none.
-            match &name {
-                Name::Iss => claims.iss = map.next_value()?,
-                Name::Iat => claims.iat = map.next_value()?,
-                Name::Nbf => claims.nbf = map.next_value()?,
-                Name::Exp => claims.exp = map.next_value()?,
-                Name::AllowedStage => claims.allowed_stage = map.next_value()?,
-                Name::AppId => claims.app_id = map.next_value()?,
-                Name::ChannelId => claims.channel_id = map.next_value()?,
-                Name::UserId => claims.user_id = map.next_value()?,
-                Name::OpaqueUserId => claims.opaque_user_id = map.next_value()?,
-                Name::Role => claims.role = map.next_value()?,
-                Name::Jti => claims.jti = map.next_value()?,
-                Name::Fam => claims.fam = map.next_value()?,
-                Name::Grant => claims.grant = map.next_value()?,
-                Name::Identifier => claims.identifier = map.next_value()?,
-                Name::Other(_) => {}
+            match name.as_str() {
+                "iss" => claims.iss = map.next_value()?,
+                "iat" => claims.iat = map.next_value()?,
+                "nbf" => claims.nbf = map.next_value()?,
+                "exp" => claims.exp = map.next_value()?,
+                "allowed_stage" => claims.allowed_stage = map.next_value()?,
+                "app_id" => claims.app_id = map.next_value()?,
+                "channel_id" => claims.channel_id = map.next_value()?,
+                "user_id" => claims.user_id = map.next_value()?,
+                "opaque_user_id" => claims.opaque_user_id = map.next_value()?,
+                "role" => claims.role = map.next_value()?,
+                "jti" => claims.jti = map.next_value()?,
+                "fam" => claims.fam = map.next_value()?,
+                "grant" => claims.grant = map.next_value()?,
+                "identifier" => claims.identifier = map.next_value()?,
+                _ => {
+                    insert_once(&mut claims.other, name, &mut map)?;
+                    continue;
+                }
             }
             seen.push(name);
         }
@@ -127,30 +126,8 @@ impl<'de> Visitor<'de> for ClaimsSeed {
     }
 }
 
-/// The name of a claim.
-#[derive(PartialEq, Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum Name {
-    Iss,
-    Iat,
-    Nbf,
-    Exp,
-    AllowedStage,
-    AppId,
-    ChannelId,
-    UserId,
-    OpaqueUserId,
-    Role,
-    Jti,
-    Fam,
-    Grant,
-    Identifier,
-    Other(String),
-}
-
-impl Name {
-    /// Names that are known.
-    const COUNT: usize = 14;
+fn twice<'de, A: MapAccess<'de>>(key: &str) -> A::Error {
+    A::Error::custom(format_args!("duplicate key `{key}`"))
 }
 
 /// Parses a JSON object in which none says a key twice, as payloads and headers of tokens are read.
@@ -240,10 +217,7 @@ fn insert_once<'de, A: MapAccess<'de>>(
     let value = map.next_value_seed(Strict)?;
     match object.entry(key) {
         Entry::Vacant(place) => place.insert(value),
-        Entry::Occupied(place) => {
-            let key = place.key();
-            return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
-        }
+        Entry::Occupied(place) => return Err(twice::<A>(place.key())),
     };
     Ok(())
 }

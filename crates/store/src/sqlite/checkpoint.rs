@@ -30,7 +30,7 @@ impl Restart {
     }
 }
 
-/// Works until the writer has dropped its end of `wake`, then once more and cuts the log.
+/// Works until nobody is left who could wake it, then once more and cuts the log.
 pub(super) fn run(
     connection: &Connection,
     wake: &Receiver<()>,

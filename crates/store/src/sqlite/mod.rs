@@ -21,7 +21,7 @@ mod writer;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -51,6 +51,9 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The thread that checkpoints, and what keeps it: it closes alone. Of two that close at the same moment
+    /// neither knows itself the last, and the log would stay.
+    last: Mutex<Option<(SyncSender<()>, JoinHandle<()>)>>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -66,6 +69,12 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
         .name(name.into())
         .spawn(run)
         .map_err(|error| StoreError::Unavailable(format!("thread {name}: {error}")))
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread of the store had died");
+    }
 }
 
 impl SqliteStore {
@@ -90,13 +99,13 @@ impl SqliteStore {
         let (readers, mut threads) = Readers::start(&path, &options)?;
         let (wake, woken) = sync_channel(1);
         let restart = Restart::default();
-        let asked = (wake, restart.clone());
+        let asked = (wake.clone(), restart.clone());
         let (writer, thread_) = Writer::start(connection, Arc::clone(&clock), &options, asked)?;
         threads.push(thread_);
         let checkpoints = options.clone();
-        threads.push(thread("store-checkpointer", move || {
+        let last = thread("store-checkpointer", move || {
             checkpoint::run(&checkpointer, &woken, &restart, &checkpoints);
-        })?);
+        })?;
         Ok(Arc::new(Self {
             path,
             clock,
@@ -104,6 +113,7 @@ impl SqliteStore {
             writer,
             readers,
             threads: Mutex::new(threads),
+            last: Mutex::new(Some((wake, last))),
         }))
     }
 
@@ -129,11 +139,12 @@ impl SqliteStore {
         self.writer.close();
         self.readers.close();
         let threads = std::mem::take(&mut *self.threads.lock());
+        let last = self.last.lock().take();
         let joined = tokio::task::spawn_blocking(move || {
-            for thread in threads {
-                if thread.join().is_err() {
-                    tracing::error!("a thread of the store had died");
-                }
+            threads.into_iter().for_each(join);
+            if let Some((wake, thread)) = last {
+                drop(wake);
+                join(thread);
             }
         });
         if let Err(error) = joined.await {

@@ -47,8 +47,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `wake` is told when a checkpoint is due, and dropped when the thread
-    /// has ended; `restart` is looked at after each group.
+    /// Starts the thread. `wake` is told when a checkpoint is due; `restart` is looked at after each
+    /// group.
     pub(super) fn start(
         mut connection: Connection,
         clock: Arc<dyn Clock>,

@@ -43,6 +43,7 @@ fn cramped() -> Subject {
         group_bytes_max: 1,
         readers: 1,
         checkpoint_pages: 1,
+        restart_pages: 1,
         truncate_pages: 1,
         ..SqliteOptions::default()
     };

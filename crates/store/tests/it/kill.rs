@@ -31,6 +31,7 @@ const SIDES: [&str; 3] = ["a", "m", "z"];
 fn options() -> SqliteOptions {
     SqliteOptions {
         checkpoint_pages: 50,
+        restart_pages: 100,
         truncate_pages: 150,
         ..SqliteOptions::default()
     }

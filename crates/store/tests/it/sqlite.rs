@@ -296,6 +296,33 @@ async fn the_log_is_cut_while_commits_go_on() {
 }
 
 #[tokio::test]
+async fn the_log_is_written_over_while_commits_go_on() {
+    let directory = tempdir().unwrap();
+    let options = SqliteOptions {
+        checkpoint_pages: 20,
+        restart_pages: 40,
+        ..SqliteOptions::default()
+    };
+    let store = open_with(directory.path(), options).unwrap();
+    let large = "x".repeat(30_000);
+    let (mut longest, mut written) = (0, 0);
+    for round in 0..500 {
+        put(store.as_ref(), &format!("k/{}", round % 50), &large).await;
+        written += large.len() as u64;
+        let bytes = log_bytes(directory.path());
+        assert!(bytes >= longest, "cut from {longest} to {bytes} bytes");
+        longest = bytes;
+    }
+    assert!(longest < written / 2, "{longest} bytes for {written}");
+    store.close().await;
+    let store = open(directory.path()).unwrap();
+    for n in 0..50 {
+        let found = value(store.as_ref(), &format!("k/{n}")).await;
+        assert_eq!(found.as_ref(), Some(&large));
+    }
+}
+
+#[tokio::test]
 async fn checkpoints_come_by_themselves_when_commits_have_ceased() {
     let directory = tempdir().unwrap();
     let options = SqliteOptions {
