@@ -13,6 +13,7 @@ pub(super) const WEIGHT_MAX: u64 = 1_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cast {
     pub(super) value: i64,
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub(super) count: u16,
     /// When the last of them was given (Unix ms).
     pub(super) at_ms: i64,
@@ -21,8 +22,9 @@ pub(super) struct Cast {
 /// All that one voter said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ballot {
-    /// The opaque id, for the log.
-    pub(super) opaque: String,
+    /// The opaque id, for the log, where it is not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) opaque: Option<String>,
     /// Sum of the modifiers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) modifier: i64,
@@ -31,6 +33,20 @@ pub(super) struct Ballot {
     pub(super) node: u32,
     /// In the order they were given: the last is the newest.
     pub(super) votes: Vec<Cast>,
+}
+
+/// The opaque id of a voter where nothing else is known (`spec 6.3`); most have just this one.
+pub(super) fn usual_opaque(voter: &str) -> String {
+    format!("U{voter}")
+}
+
+const fn one() -> u16 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+const fn is_one(count: &u16) -> bool {
+    *count == 1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]

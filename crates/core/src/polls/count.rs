@@ -327,7 +327,7 @@ impl Draft {
                 })?;
             }
         }
-        if ballot.opaque.is_empty() || matches!(change.what, BallotOperation::Vote { .. }) {
+        if matches!(change.what, BallotOperation::Vote { .. }) {
             ballot.opaque.clone_from(&change.opaque);
         }
         ballot.node = self.node;

@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use crowdlink_store::Commit;
 use serde::{Deserialize, Serialize};
 
-use super::ballot::{Ballot, Cast};
+use super::ballot::{Ballot, Cast, usual_opaque};
 use super::place::PollPlace;
 use super::records::{BALLOTS, LOG, Rows};
 use crate::caller::Caller;
@@ -182,9 +182,10 @@ impl LogReader {
                 self.told = (at_ms, HashSet::new());
             }
             if self.told.1.insert((voter.clone(), value)) {
+                let opaque = ballot.value.opaque;
                 counting.push(LogEntry {
+                    opaque: opaque.unwrap_or_else(|| usual_opaque(&voter)),
                     identifier: voter,
-                    opaque: ballot.value.opaque,
                     value,
                     timestamp: at_ms,
                 });

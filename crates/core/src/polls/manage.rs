@@ -122,7 +122,7 @@ pub async fn modify(
     }
     let change = Operation::Ballot(BallotChange {
         voter: user.to_owned(),
-        opaque: format!("U{user}"),
+        opaque: None,
         what: BallotOperation::Modify(add),
     });
     match core.polls.submit(&place, change).await? {

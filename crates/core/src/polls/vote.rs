@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crowdlink_protocol::VoteNumbers;
 
 use super::Polls;
+use super::ballot::usual_opaque;
 use super::manage::Change;
 use super::place::PollPlace;
 use crate::caller::Caller;
@@ -32,7 +33,8 @@ pub(super) enum Operation {
 #[derive(Clone, Debug)]
 pub(super) struct BallotChange {
     pub(super) voter: String,
-    pub(super) opaque: String,
+    /// The opaque id, where it is not the usual one.
+    pub(super) opaque: Option<String>,
     pub(super) what: BallotOperation,
 }
 
@@ -98,10 +100,12 @@ pub async fn vote(
     }
 }
 
-/// The opaque id of a voter; never empty (`spec 6.3`).
-fn opaque_of(caller: &Caller, voter: &str) -> String {
-    let known = caller.opaque_user_id.clone();
-    known.unwrap_or_else(|| format!("U{voter}"))
+/// The opaque id of a voter, where it is not the usual one.
+fn opaque_of(caller: &Caller, voter: &str) -> Option<String> {
+    let known = caller.opaque_user_id.as_ref();
+    known
+        .filter(|known| **known != usual_opaque(voter))
+        .cloned()
 }
 
 pub(super) fn mixed_up() -> Error {
