@@ -169,6 +169,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_usual_is_not_written_and_is_read_where_it_was() {
+        let cast = Cast {
+            value: 4,
+            count: 1,
+            at_ms: 10,
+        };
+        let ballot = Ballot {
+            votes: vec![cast],
+            ..Ballot::default()
+        };
+        let written = serde_json::to_string(&ballot).unwrap();
+        assert_eq!(written, r#"{"votes":[{"value":4,"at_ms":10}]}"#);
+        let long = r#"{"opaque":"U1","votes":[{"value":4,"count":1,"at_ms":10}]}"#;
+        let read: Ballot = serde_json::from_str(long).unwrap();
+        assert_eq!(
+            (read.opaque.as_deref(), &read.votes),
+            (Some("U1"), &ballot.votes)
+        );
+        assert_eq!(serde_json::from_str::<Ballot>(&written).unwrap(), ballot);
+    }
+
+    #[test]
     fn a_weight_is_never_below_nothing() {
         let ballot = Ballot {
             modifier: -3,
