@@ -67,6 +67,11 @@ fn value(key: &str, value: &[u8]) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A value as engines keep it.
+pub(crate) fn utf8(value: &[u8]) -> Result<&str, StoreError> {
+    std::str::from_utf8(value).map_err(|_| refused("a value is not UTF-8"))
+}
+
 /// Everything a commit must obey. Answers with its size in bytes: all keys and values.
 pub(crate) fn commit(commit: &Commit) -> Result<usize, StoreError> {
     items("checks", commit.checks.len())?;

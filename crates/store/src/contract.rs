@@ -51,6 +51,17 @@ pub enum Expect {
     Any,
 }
 
+impl Expect {
+    /// Whether it is met by the version that stands there, if a live record does.
+    pub(crate) fn holds(self, version: Option<u64>) -> bool {
+        match self {
+            Self::Absent => version.is_none(),
+            Self::Version(expected) => version == Some(expected),
+            Self::Any => version.is_some(),
+        }
+    }
+}
+
 impl From<Option<u64>> for Expect {
     /// "Still as it was read": a version, or no record.
     fn from(version: Option<u64>) -> Self {

@@ -11,9 +11,7 @@ use parking_lot::Mutex;
 
 use crate::bounds;
 use crate::clock::Clock;
-use crate::contract::{
-    Commit, Entry, Expect, Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError, Write,
-};
+use crate::contract::{Commit, Entry, Record, SCAN_PAGE_RECORDS_MAX, Store, StoreError, Write};
 
 mod bulk;
 mod faults;
@@ -199,12 +197,7 @@ impl State {
     fn commit(&mut self, commit: Commit, now_ms: i64) -> Result<u64, StoreError> {
         for check in commit.checks {
             let version = self.live(&check.key, now_ms).map(|record| record.version);
-            let holds = match check.expect {
-                Expect::Absent => version.is_none(),
-                Expect::Version(expected) => version == Some(expected),
-                Expect::Any => version.is_some(),
-            };
-            if !holds {
+            if !check.expect.holds(version) {
                 return Err(StoreError::Conflict { key: check.key });
             }
         }

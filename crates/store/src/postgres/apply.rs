@@ -9,6 +9,7 @@ use super::options::{PostgresOptions, extra_ms};
 use super::plan::{Change, Found, Plan};
 use super::session::Session;
 use super::trouble::{session_ended, text, unavailable};
+use crate::bounds;
 use crate::clock::Clock;
 use crate::contract::{Commit, StoreError};
 
@@ -171,8 +172,7 @@ impl<'a> Columns<'a> {
                     version,
                     expires_at_ms,
                 } => {
-                    let value = std::str::from_utf8(value)
-                        .map_err(|_| StoreError::Refused("a value is not UTF-8".into()))?;
+                    let value = bounds::utf8(value)?;
                     columns.keys.push(key);
                     columns.values.push(value);
                     columns.versions.push(version);

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Statement};
 use super::bulk;
 use super::session::Session;
 use super::trouble::unavailable;
+use crate::bounds;
 use crate::bulk::{Load, check};
 use crate::contract::{Entry, StoreError};
 
@@ -135,8 +136,7 @@ impl Load for Loading {
         let mut versions = Vec::with_capacity(entries.len());
         let mut expiries = Vec::with_capacity(entries.len());
         for Entry { key, record } in &entries {
-            let value = std::str::from_utf8(&record.value)
-                .map_err(|_| StoreError::Refused("a value is not UTF-8".into()))?;
+            let value = bounds::utf8(&record.value)?;
             keys.push(key.as_str());
             values.push(value);
             versions.push(record.version.cast_signed());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::contract::{Check, Commit, Expect, StoreError, Write};
+use crate::contract::{Check, Commit, StoreError, Write};
 
 /// What a key will hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,13 +92,7 @@ impl<'a> Plan<'a> {
         let live = record
             .filter(|(_, expires_at_ms)| expires_at_ms.is_none_or(|at_ms| now_ms < at_ms))
             .map(|(version, _)| version);
-        match check.expect {
-            Expect::Absent => live.is_none(),
-            Expect::Any => live.is_some(),
-            Expect::Version(expected) => {
-                live.is_some_and(|found| i64::try_from(expected) == Ok(found))
-            }
-        }
+        check.expect.holds(live.map(i64::cast_unsigned))
     }
 
     /// Whether every commit was refused, so that nothing need be written.
@@ -115,6 +109,7 @@ impl<'a> Plan<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::Expect;
 
     fn plan<'a>(found: &[(&str, i64, Option<i64>)]) -> Plan<'a> {
         let found = found

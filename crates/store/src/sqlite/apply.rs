@@ -3,8 +3,9 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::schema::unavailable;
+use crate::bounds;
 use crate::clock::Clock;
-use crate::contract::{Check, Commit, Expect, StoreError, Write};
+use crate::contract::{Check, Commit, StoreError, Write};
 
 const REVISION: &str = "SELECT value FROM meta WHERE name = 'revision'";
 const SET_REVISION: &str = "UPDATE meta SET value = ?1 WHERE name = 'revision'";
@@ -99,13 +100,7 @@ impl<'t> Statements<'t> {
             .version
             .query_row((&check.key, now_ms), |row| row.get(0))
             .optional()?;
-        Ok(match check.expect {
-            Expect::Absent => version.is_none(),
-            Expect::Any => version.is_some(),
-            Expect::Version(expected) => {
-                version.is_some_and(|found| i64::try_from(expected) == Ok(found))
-            }
-        })
+        Ok(check.expect.holds(version.map(i64::cast_unsigned)))
     }
 
     fn write(&mut self, revision: i64, write: &Write) -> Result<(), StoreError> {
@@ -115,8 +110,7 @@ impl<'t> Statements<'t> {
                 value,
                 expires_at_ms,
             } => {
-                let text = std::str::from_utf8(value)
-                    .map_err(|_| StoreError::Refused("a value is not UTF-8".into()))?;
+                let text = bounds::utf8(value)?;
                 self.put.execute((key, text, revision, expires_at_ms))
             }
             Write::Delete { key } => self.delete.execute([key]),

@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::options::SqliteOptions;
 use super::schema::{self, unavailable};
 use super::{backup, bulk, files};
+use crate::bounds;
 use crate::bulk::{Load, check};
 use crate::contract::{Entry, StoreError};
 
@@ -222,8 +223,7 @@ fn insert(connection: &mut Connection, entries: &[Entry]) -> Result<(), StoreErr
     {
         let mut statement = transaction.prepare_cached(INSERT).map_err(unavailable)?;
         for Entry { key, record } in entries {
-            let value = std::str::from_utf8(&record.value)
-                .map_err(|_| StoreError::Refused("a value is not UTF-8".into()))?;
+            let value = bounds::utf8(&record.value)?;
             let version = record.version.cast_signed();
             statement
                 .execute((key, value, version, record.expires_at_ms))
