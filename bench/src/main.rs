@@ -12,6 +12,7 @@ mod core_use;
 mod fanout;
 mod game;
 mod idle;
+mod listening;
 mod load;
 mod memory;
 mod open_files;

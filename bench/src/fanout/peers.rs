@@ -2,22 +2,18 @@
 
 use std::fmt;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
 
 use super::pusher;
+use crate::listening::{free_address, until_listening};
 use crate::server::{self, CLIENT_ID, Server, Wanted};
 use crate::socket;
 
-/// Looks at whether a server listens, and the pause between two.
-const LOOKS_MAX: u32 = 200;
-const LOOK: Duration = Duration::from_millis(50);
 /// Messages before the one that says that a subscription stands.
 const GREETINGS_MAX: usize = 8;
 
@@ -263,49 +259,38 @@ fn nats(program: &Path) -> Result<Peer> {
         "listen: \"127.0.0.1:-1\"\nping_interval: \"1h\"\n\
          websocket {{ listen: \"{address}\", no_tls: true, compression: false }}\n"
     )?;
-    let child = Command::new(program)
-        .arg("--config")
-        .arg(settings.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("nats-server does not start")?;
-    listening(Kind::Nats, address, child, settings)
+    start(Kind::Nats, address, &mut Command::new(program), settings)
 }
 
 fn sockudo(program: &Path) -> Result<Peer> {
     let address = free_address()?;
     let mut settings = NamedTempFile::new()?;
     write!(settings, "{}", pusher::settings())?;
-    let child = Command::new(program)
-        .arg("--config")
-        .arg(settings.path())
-        // Its variables have such names that others' would be taken for them.
+    let mut command = Command::new(program);
+    // Its variables have such names that others' would be taken for them.
+    command
         .env_clear()
         .env("HOST", address.ip().to_string())
         .env("PORT", address.port().to_string())
-        .env("RUST_LOG", "warn")
+        .env("RUST_LOG", "warn");
+    start(Kind::Sockudo, address, &mut command, settings)
+}
+
+/// Starts a server with its settings, and waits until it listens there.
+fn start(
+    kind: Kind,
+    address: SocketAddr,
+    command: &mut Command,
+    settings: NamedTempFile,
+) -> Result<Peer> {
+    let child = command
+        .arg("--config")
+        .arg(settings.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .context("sockudo does not start")?;
-    listening(Kind::Sockudo, address, child, settings)
-}
-
-/// For a server that tells nobody which port it got.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-/// Waits until the server listens there.
-fn listening(
-    kind: Kind,
-    address: SocketAddr,
-    child: Child,
-    settings: NamedTempFile,
-) -> Result<Peer> {
+        .with_context(|| format!("{kind} does not start"))?;
     let peer = Peer {
         kind,
         address,
@@ -314,11 +299,6 @@ fn listening(
             _settings: Some(settings),
         },
     };
-    for _ in 0..LOOKS_MAX {
-        if TcpStream::connect(address).is_ok() {
-            return Ok(peer);
-        }
-        sleep(LOOK);
-    }
-    anyhow::bail!("{kind} does not listen")
+    until_listening(kind, address)?;
+    Ok(peer)
 }

@@ -2,26 +2,22 @@
 //! insert costs it neither a token nor a rule.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::sleep;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::load::Requests;
+use crate::listening::{free_address, until_listening};
 use crate::server;
 
 const EMAIL: &str = "bench@localhost.test";
 const PASSWORD: &str = "bench-bench-bench";
-/// Looks at whether it listens, and the pause between two.
-const LOOKS_MAX: u32 = 200;
-const LOOK: Duration = Duration::from_millis(50);
 
 /// A running PocketBase.
 pub(super) struct PocketBase {
@@ -49,8 +45,7 @@ impl PocketBase {
             .args(["superuser", "upsert", EMAIL, PASSWORD])
             .status()?;
         anyhow::ensure!(made.success(), "pocketbase has no superuser");
-        // It cannot tell which port it got, so it is told a free one.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let address = free_address()?;
         let child = command()
             .arg("serve")
             .arg(format!("--http={address}"))
@@ -70,12 +65,7 @@ impl PocketBase {
     }
 
     fn prepare(&self) -> Result<()> {
-        for _ in 0..LOOKS_MAX {
-            if TcpStream::connect(self.address).is_ok() {
-                break;
-            }
-            sleep(LOOK);
-        }
+        until_listening("pocketbase", self.address)?;
         let login = json!({ "identity": EMAIL, "password": PASSWORD });
         let path = "/api/collections/_superusers/auth-with-password";
         let token = self.post(path, "", &login)?;
